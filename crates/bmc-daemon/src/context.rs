@@ -1,0 +1,205 @@
+//! The life of a daemon: start, readiness, liveness, shutdown.
+
+use std::{
+    ffi::OsString,
+    future::Future,
+    path::{Path, PathBuf},
+    pin::Pin,
+    process::ExitCode,
+    time::Duration,
+};
+
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+use crate::{
+    Arguments, ArgumentsError, ChannelTable, ConfigError,
+    config::read_toml,
+    journal,
+    state::{StateError, StateFile},
+};
+
+/// The whole life of a daemon. Not `Send`: each daemon has one thread for its futures.
+pub type RunFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>>>>;
+
+/// A daemon, as the `ferrite` executable knows it.
+#[derive(Clone, Copy)]
+pub struct Daemon {
+    /// One word, everywhere the same: crate, subcommand, symlink, unit, log identifier, configuration file.
+    pub name: &'static str,
+    /// What it does, in one line for `--help`.
+    pub about: &'static str,
+    /// Runs until [`Context::shutdown`] or an error that only a restart can mend.
+    pub run: fn(Context) -> RunFuture,
+}
+
+/// What a daemon is given when it starts.
+#[derive(Debug, Clone)]
+pub struct Context {
+    name: &'static str,
+    arguments: Arguments,
+    shutdown: Shutdown,
+}
+
+impl Context {
+    /// A context for `arguments`; [`main`] makes the one that a real daemon gets.
+    pub fn new(name: &'static str, arguments: Arguments, shutdown: Shutdown) -> Self {
+        Self { name, arguments, shutdown }
+    }
+
+    /// The daemon's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Which instance this is, where there are several.
+    pub fn instance(&self) -> Option<&str> {
+        self.arguments.instance.as_deref()
+    }
+
+    /// The directory of the configuration files.
+    pub fn config_dir(&self) -> &Path {
+        &self.arguments.config_dir
+    }
+
+    /// Reads `<name>.toml`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with file, line and field.
+    pub fn config<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
+        read_toml(&self.config_dir().join(self.name).with_extension("toml"))
+    }
+
+    /// Reads `channels.toml`.
+    ///
+    /// # Errors
+    /// As [`ChannelTable::read`].
+    pub fn channels(&self) -> Result<ChannelTable, ConfigError> {
+        ChannelTable::read(self.config_dir())
+    }
+
+    /// The path of `file` in the daemon's state directory, which is made if it is not there.
+    ///
+    /// # Errors
+    /// [`StateError`] where the directory cannot be made.
+    pub fn state_path(&self, file: &str) -> Result<PathBuf, StateError> {
+        let dir = &self.arguments.state_dir;
+        std::fs::create_dir_all(dir).map_err(|source| StateError::new(dir, source))?;
+        Ok(dir.join(file))
+    }
+
+    /// A small value that outlives restarts, in `file` of the state directory.
+    ///
+    /// # Errors
+    /// As [`Context::state_path`].
+    pub fn state_file<T>(&self, file: &str) -> Result<StateFile<T>, StateError> {
+        Ok(StateFile::new(self.state_path(file)?))
+    }
+
+    /// Ends when the daemon is to stop.
+    pub fn shutdown(&self) -> Shutdown {
+        self.shutdown.clone()
+    }
+
+    /// Tells systemd that the service answers.
+    pub fn ready(&self) {
+        notify([("READY", "1")]);
+    }
+}
+
+/// Resolves once the daemon has been asked to stop. Cheap to clone; every task that lives as long as the daemon holds one.
+#[derive(Debug, Clone)]
+pub struct Shutdown(watch::Receiver<bool>);
+
+impl Shutdown {
+    /// A shutdown and the sender that triggers it by sending `true`, or by being dropped.
+    pub fn channel() -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(receiver))
+    }
+
+    /// Waits for the request to stop.
+    pub async fn requested(&mut self) {
+        // An error means that the sender is gone, which is the end as well.
+        let _ = self.0.wait_for(|stop| *stop).await;
+    }
+}
+
+/// Runs `daemon` with `arguments` (without the program's name) until it ends or a SIGTERM or SIGINT comes.
+pub fn main(daemon: &Daemon, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::parse(daemon.name, arguments) {
+        Ok(arguments) => arguments,
+        Err(ArgumentsError::Help) => {
+            print!("{}", Arguments::usage(daemon.name, daemon.about));
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("ferrite {}: {error}\nhint: ferrite {} --help", daemon.name, daemon.name);
+            return ExitCode::from(2);
+        }
+    };
+    journal::init(daemon.name, arguments.log_level);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!("cannot start the runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(daemon, arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(daemon: &Daemon, arguments: Arguments) -> anyhow::Result<()> {
+    let (stop, shutdown) = Shutdown::channel();
+    let signals = tokio::spawn(async move {
+        if let Err(error) = wait_for_signal().await {
+            tracing::warn!("cannot listen for signals: {error}");
+            std::future::pending::<()>().await;
+        }
+        notify([("STOPPING", "1")]);
+        let _ = stop.send(true);
+        // Held until the runtime ends: dropping it would look like a second request.
+        std::future::pending::<()>().await;
+    });
+    let liveness = tokio::spawn(feed_watchdog());
+    tracing::info!("starting, version {}", env!("CARGO_PKG_VERSION"));
+    let result = (daemon.run)(Context::new(daemon.name, arguments, shutdown)).await;
+    signals.abort();
+    liveness.abort();
+    if result.is_ok() {
+        tracing::info!("stopped");
+    }
+    result
+}
+
+async fn wait_for_signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Feeds systemd's watchdog from the daemon's own runtime, so that a stalled runtime is a missed beat.
+async fn feed_watchdog() {
+    let Ok(microseconds @ 1..) = systemd::daemon::watchdog_enabled() else { return };
+    let mut beat = tokio::time::interval(Duration::from_micros(microseconds / 2));
+    loop {
+        beat.tick().await;
+        notify([("WATCHDOG", "1")]);
+    }
+}
+
+fn notify<const N: usize>(state: [(&'static str, &'static str); N]) {
+    if let Err(error) = systemd::daemon::notify(state.iter()) {
+        tracing::warn!("cannot notify systemd of {state:?}: {error}");
+    }
+}

@@ -1,0 +1,7 @@
+//! The D-Bus contract: names, paths, proxies, discovery, and the direct line to ipmid.
+//!
+//! OpenBMC's names wherever OpenBMC has them; what it lacks stands under `org.ferrite`. The XML of every interface is in
+//! `dbus-interfaces/`, and a test holds servers and proxies against it.
+
+pub mod execute;
+pub mod names;

@@ -1,0 +1,132 @@
+//! Bus names, object paths and interface names.
+//!
+//! One module per service; each interface name stands here once.
+
+/// What all of OpenBMC's names begin with.
+pub const OPENBMC: &str = "xyz.openbmc_project";
+
+/// ipmid: the IPMI core queue.
+pub mod ipmi {
+    /// ipmid's bus name.
+    pub const SERVICE: &str = "xyz.openbmc_project.Ipmi.Host";
+    /// The object that executes commands.
+    pub const PATH: &str = "/xyz/openbmc_project/Ipmi";
+    /// Its interface.
+    pub const SERVER: &str = "xyz.openbmc_project.Ipmi.Server";
+    /// Ours: hands a peer-to-peer connection to channel owners.
+    pub const DIRECT_LINE: &str = "org.ferrite.Ipmi.DirectLine";
+    /// What the bus name of every channel owner begins with; the channel's name follows.
+    pub const CHANNEL_PREFIX: &str = "xyz.openbmc_project.Ipmi.Channel.";
+    /// Under this stand the session objects of all LAN channels, each channel's under its own name.
+    pub const SESSION_ROOT: &str = "/xyz/openbmc_project/ipmi/session";
+    /// A LAN session.
+    pub const SESSION_INFO: &str = "xyz.openbmc_project.Ipmi.SessionInfo";
+    /// Ours, on `CHANNEL_ROOT/<name>`: what a LAN channel offers and what it threw away.
+    pub const LAN_CHANNEL: &str = "org.ferrite.Ipmi.LanChannel";
+    /// Under this stands one object per channel.
+    pub const CHANNEL_ROOT: &str = "/xyz/openbmc_project/Ipmi/Channel";
+}
+
+/// sensord.
+pub mod sensors {
+    /// sensord's bus name.
+    pub const SERVICE: &str = "xyz.openbmc_project.FerriteSensor";
+    /// The ObjectManager above all sensors.
+    pub const ROOT: &str = "/xyz/openbmc_project/sensors";
+    /// A reading with its range and unit.
+    pub const VALUE: &str = "xyz.openbmc_project.Sensor.Value";
+    /// What each threshold interface's name begins with; `Warning`, `Critical` or `HardShutdown` follows.
+    pub const THRESHOLD_PREFIX: &str = "xyz.openbmc_project.Sensor.Threshold.";
+    /// Whether the reading can be had.
+    pub const AVAILABILITY: &str = "xyz.openbmc_project.State.Decorator.Availability";
+    /// Whether the sensor works.
+    pub const OPERATIONAL_STATUS: &str = "xyz.openbmc_project.State.Decorator.OperationalStatus";
+    /// Entity ID and instance.
+    pub const DECORATOR_IPMI: &str = "xyz.openbmc_project.Inventory.Decorator.Ipmi";
+    /// Associations with the inventory.
+    pub const ASSOCIATIONS: &str = "xyz.openbmc_project.Association.Definitions";
+    /// Ours, on each sensor: positive and negative hysteresis.
+    pub const HYSTERESIS: &str = "org.ferrite.Sensor.Hysteresis";
+    /// Ours, on each sensor: the history ring.
+    pub const HISTORY: &str = "org.ferrite.Sensor.History";
+    /// Ours, on [`ROOT`]: all readings with their age, and the heartbeat of the polling.
+    pub const SENSOR_TABLE: &str = "org.ferrite.SensorTable";
+}
+
+/// powerd.
+pub mod power {
+    /// powerd's bus name for the host's state.
+    pub const HOST_SERVICE: &str = "xyz.openbmc_project.State.Host";
+    /// powerd's bus name for the chassis' state.
+    pub const CHASSIS_SERVICE: &str = "xyz.openbmc_project.State.Chassis";
+    /// The host.
+    pub const HOST_PATH: &str = "/xyz/openbmc_project/state/host0";
+    /// The chassis.
+    pub const CHASSIS_PATH: &str = "/xyz/openbmc_project/state/chassis0";
+    /// The host's state and requested transitions.
+    pub const HOST: &str = "xyz.openbmc_project.State.Host";
+    /// The chassis' state and requested transitions.
+    pub const CHASSIS: &str = "xyz.openbmc_project.State.Chassis";
+    /// Hours of operation.
+    pub const POWER_ON_HOURS: &str = "xyz.openbmc_project.State.PowerOnHours";
+    /// What happens after mains power comes back.
+    pub const RESTORE_POLICY: &str = "xyz.openbmc_project.Control.Power.RestorePolicy";
+    /// Where the restore policy is.
+    pub const RESTORE_POLICY_PATH: &str = "/xyz/openbmc_project/control/host0/power_restore_policy";
+    /// Non-maskable interrupt to the host.
+    pub const NMI: &str = "xyz.openbmc_project.Control.Host.NMI";
+    /// Where the NMI object is.
+    pub const NMI_PATH: &str = "/xyz/openbmc_project/control/host0/nmi";
+    /// Why the host last restarted (x86-power-control's).
+    pub const RESTART_CAUSE: &str = "xyz.openbmc_project.Control.Host.RestartCause";
+    /// Where the restart cause is.
+    pub const RESTART_CAUSE_PATH: &str = "/xyz/openbmc_project/control/host0/restart_cause";
+    /// Ours, on [`CHASSIS_PATH`]: what IPMI's chassis status wants and OpenBMC has no property for.
+    pub const POWER_STATUS: &str = "org.ferrite.Power.Status";
+    /// The LED groups' bus name.
+    pub const LED_SERVICE: &str = "xyz.openbmc_project.LED.GroupManager";
+    /// The identify LED group.
+    pub const IDENTIFY_PATH: &str = "/xyz/openbmc_project/led/groups/enclosure_identify";
+    /// An LED group.
+    pub const LED_GROUP: &str = "xyz.openbmc_project.Led.Group";
+}
+
+/// seld.
+pub mod sel {
+    /// seld's bus name.
+    pub const SERVICE: &str = "xyz.openbmc_project.Logging.IPMI";
+    /// The log.
+    pub const PATH: &str = "/xyz/openbmc_project/Logging/IPMI";
+    /// phosphor-sel-logger's interface.
+    pub const LOGGING_IPMI: &str = "xyz.openbmc_project.Logging.IPMI";
+    /// Ours: the log as IPMI sees it.
+    pub const EVENT_LOG: &str = "org.ferrite.EventLog";
+}
+
+/// userd.
+pub mod users {
+    /// userd's bus name.
+    pub const SERVICE: &str = "org.ferrite.Users";
+    /// The user table.
+    pub const PATH: &str = "/org/ferrite/users";
+    /// Ours: slots, names, privileges.
+    pub const USER_TABLE: &str = "org.ferrite.UserTable";
+    /// Ours: the secrets that RAKP needs, for channel owners only.
+    pub const CREDENTIALS: &str = "org.ferrite.Credentials";
+}
+
+/// networkd.
+pub mod network {
+    /// networkd's bus name.
+    pub const SERVICE: &str = "xyz.openbmc_project.Network";
+    /// The ObjectManager above all interfaces.
+    pub const ROOT: &str = "/xyz/openbmc_project/network";
+    /// An interface.
+    pub const ETHERNET_INTERFACE: &str = "xyz.openbmc_project.Network.EthernetInterface";
+    /// Its hardware address.
+    pub const MAC_ADDRESS: &str = "xyz.openbmc_project.Network.MACAddress";
+    /// One of its addresses.
+    pub const IP: &str = "xyz.openbmc_project.Network.IP";
+    /// A neighbour (the gateway's hardware address).
+    pub const NEIGHBOR: &str = "xyz.openbmc_project.Network.Neighbor";
+}

@@ -1,0 +1,1 @@
+//! Hardware edges: hwmon attributes, i2c-dev and GPIO lines behind small traits

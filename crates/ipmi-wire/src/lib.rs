@@ -1,0 +1,12 @@
+//! IPMI, RMCP and RMCP+ formats: bytes to types and back.
+//!
+//! Pure: no I/O, no clock, no allocation that input can choose without bound. Nothing here panics on input.
+//! Citations such as `v2.0§22.24` name the IPMI 2.0 specification, revision 1.1.
+
+pub mod codec;
+pub mod command;
+mod completion;
+mod message;
+
+pub use completion::CompletionCode;
+pub use message::{Lun, NetFn, Privilege};

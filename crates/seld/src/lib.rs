@@ -1,0 +1,19 @@
+//! The System Event Log
+
+use bmc_daemon::{Context, Daemon};
+
+/// This daemon, for the `ferrite` executable.
+pub const DAEMON: Daemon = Daemon {
+    name: "seld",
+    about: "System Event Log: keeps events through power cuts",
+    run: |context| Box::pin(run(context)),
+};
+
+async fn run(context: Context) -> anyhow::Result<()> {
+    bmc_daemon::keep_connected(&context, async |_connection| {
+        context.ready();
+        context.shutdown().requested().await;
+        Ok(())
+    })
+    .await
+}

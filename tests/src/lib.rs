@@ -1,0 +1,7 @@
+//! System tests: real clients against the whole stack, faults, golden bytes, fuzz corpus replay.
+//!
+//! The library half is what tests share; daemon crates use its [`PrivateBus`] in their own tests too.
+
+mod private_bus;
+
+pub use private_bus::PrivateBus;

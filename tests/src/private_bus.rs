@@ -1,0 +1,96 @@
+//! A message bus of a test's own.
+
+use std::{
+    io::{self, BufRead as _, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+/// A `dbus-daemon` with the system bus' shape and no policy, in a directory of its own; ended on drop.
+#[derive(Debug)]
+pub struct PrivateBus {
+    daemon: Child,
+    address: String,
+    directory: PathBuf,
+    /// Removes the directory when the bus ends.
+    _owned: tempfile::TempDir,
+}
+
+const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path=@SOCKET@</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/>
+    <allow own="*"/>
+    <allow send_type="method_call"/>
+    <allow send_type="signal"/>
+    <allow send_requested_reply="true" send_type="method_return"/>
+    <allow send_requested_reply="true" send_type="error"/>
+    <allow receive_type="method_call"/>
+    <allow receive_type="signal"/>
+    <allow receive_type="method_return"/>
+    <allow receive_type="error"/>
+    <allow eavesdrop="false"/>
+  </policy>
+</busconfig>
+"#;
+
+impl PrivateBus {
+    /// Starts a bus and waits until it listens.
+    ///
+    /// # Errors
+    /// Where `dbus-daemon` is missing (`cargo xtask setup` installs it) or does not start.
+    pub fn start() -> io::Result<Self> {
+        let owned = tempfile::tempdir()?;
+        let directory = owned.path().to_owned();
+        let config = CONFIG.replace("@SOCKET@", &directory.join("bus").to_string_lossy());
+        std::fs::write(directory.join("bus.conf"), config)?;
+        let (daemon, address) = spawn(&directory)?;
+        Ok(Self { daemon, address, directory, _owned: owned })
+    }
+
+    /// The value for `DBUS_SYSTEM_BUS_ADDRESS`, and for [`zbus::connection::Builder::address`].
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Ends the bus and starts another at the same address, as an update or a crash would.
+    ///
+    /// # Errors
+    /// As [`PrivateBus::start`].
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.daemon.kill()?;
+        self.daemon.wait()?;
+        // An abrupt end leaves the socket's file.
+        let _ = std::fs::remove_file(self.directory.join("bus"));
+        (self.daemon, self.address) = spawn(&self.directory)?;
+        Ok(())
+    }
+}
+
+fn spawn(directory: &std::path::Path) -> io::Result<(Child, String)> {
+    let mut daemon = Command::new("dbus-daemon")
+        .arg(format!("--config-file={}", directory.join("bus.conf").display()))
+        .args(["--nofork", "--print-address=1"])
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut line = String::new();
+    if let Some(stdout) = daemon.stdout.take() {
+        BufReader::new(stdout).read_line(&mut line)?;
+    }
+    // "unix:path=/…/bus,guid=…": the guid changes with every start, and a client must not insist on it.
+    match line.trim().split(",guid=").next() {
+        Some(address) if !address.is_empty() => Ok((daemon, address.to_owned())),
+        _ => Err(io::Error::other("dbus-daemon printed no address")),
+    }
+}
+
+impl Drop for PrivateBus {
+    fn drop(&mut self) {
+        let _ = self.daemon.kill();
+        let _ = self.daemon.wait();
+    }
+}
