@@ -167,6 +167,11 @@ pub struct SupplyConfig {
     pub fan_max_rpm: f64,
 }
 
+/// NaN, which TOML can say, is not.
+fn is_positive(number: f64) -> bool {
+    number.is_finite() && number > 0.0
+}
+
 fn one() -> u64 {
     1
 }
@@ -267,12 +272,12 @@ impl ChannelConfig {
             return wrong(format!("field `attribute`: `{}` is not {prefix}<number>", self.attribute));
         }
         if let Some(temperature) = &self.temperature
-            && !(temperature.seconds > 0.0)
+            && !is_positive(temperature.seconds)
         {
             return wrong(format!("field `temperature.seconds`: {} is not above 0", temperature.seconds));
         }
         if let Some(fan) = &self.fan
-            && !(fan.max_rpm > 0.0)
+            && !is_positive(fan.max_rpm)
         {
             return wrong(format!("field `fan.max_rpm`: {} is not above 0", fan.max_rpm));
         }
@@ -288,7 +293,7 @@ impl SupplyConfig {
             ("max_watts", self.max_watts),
             ("fan_max_rpm", self.fan_max_rpm),
         ];
-        match fields.into_iter().find(|(_, value)| !(*value > 0.0)) {
+        match fields.into_iter().find(|(_, value)| !is_positive(*value)) {
             Some((field, value)) => {
                 let name = self.name.get_ref();
                 Err((

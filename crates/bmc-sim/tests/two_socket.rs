@@ -1,5 +1,7 @@
 //! The checked-in board: it behaves, and the BMC's file names nothing that it lacks.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed `unwrap` here is the test failing")]
+
 use std::{fs, path::PathBuf};
 
 use bmc_sim::{Board, BoardConfig, BoardState, Fault, Line, Request, Tree, control::Reply};
