@@ -102,16 +102,19 @@ impl Layout {
         let dir = self.dir.display();
         let socket = self.bus_socket();
         let suites = options.cipher_suites.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
-        let mut listen = format!("\"127.0.0.1:{port}\"");
-        if has_ipv6() {
-            listen.push_str(&format!(", \"[::1]:{port}\""));
-        }
+        // One socket takes IPv4 and IPv6, and bound to the loopback device it is not open to the network.
+        let listen = if has_ipv6() { format!("[::]:{port}") } else { format!("127.0.0.1:{port}") };
+        let netipmid = format!(
+            "interface = \"lo\"\nlisten = \"{listen}\"\nbind_to_device = true\ncipher_suites = [{suites}]\n"
+        );
+        // The simulated front panel is wired to the host as well.
+        let powerd = format!("gpio = \"unix:{dir}/run/gpio.sock\"\nbutton_passthrough = false\n");
         for (name, text) in [
             ("bus.conf", BUS.replace("@SOCKET@", &socket.to_string_lossy())),
             ("channels.toml", CHANNELS.to_owned()),
             ("sensord.toml", format!("sysfs = \"{dir}/sys\"\n")),
-            ("powerd.toml", format!("gpio = \"unix:{dir}/run/gpio.sock\"\n")),
-            ("netipmid.toml", format!("listen = [{listen}]\ncipher_suites = [{suites}]\n")),
+            ("powerd.toml", powerd),
+            ("netipmid.toml", netipmid),
         ] {
             write_private(&self.etc().join(name), &text)?;
         }
