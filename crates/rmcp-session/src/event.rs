@@ -56,6 +56,8 @@ pub enum LoginFailure {
     WrongPassword,
     /// The user or the source is locked out.
     LockedOut,
+    /// The password was right, but more privilege was asked for than the user may have.
+    PrivilegeTooHigh,
     /// The password was right, but as many sessions as allowed are open.
     NoSessionLeft,
 }

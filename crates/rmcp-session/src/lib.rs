@@ -10,12 +10,23 @@
 //! It answers by itself what concerns sessions only: presence pings, Get Channel Authentication Capabilities, Get Channel Cipher
 //! Suites, Set Session Privilege Level and Close Session. Citations such as `v2.0§13.17` name the IPMI 2.0 specification.
 
+mod constant_time;
 mod discard;
 mod endpoint;
 mod event;
+mod exchange;
+mod handshake;
+mod local;
+mod lockout;
+mod login;
+mod protection;
+mod requests;
+mod session;
+mod sessionless;
 mod settings;
 mod suite;
 mod user;
+mod window;
 
 pub use discard::{Discard, Discards};
 pub use endpoint::Endpoint;

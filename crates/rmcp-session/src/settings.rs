@@ -38,7 +38,7 @@ pub struct Limits {
     pub sessions: usize,
     /// Open sessions of one user. Default: 15.
     pub sessions_per_user: usize,
-    /// Handshakes under way at once; a newer one replaces the oldest. Default: 64.
+    /// Handshakes under way at once; a newer one replaces the oldest. Default: 256.
     pub half_open: usize,
     /// Handshakes under way from one source address; a newer one replaces that source's oldest. Default: 8.
     pub half_open_per_source: usize,
@@ -59,7 +59,7 @@ impl Default for Limits {
         Self {
             sessions: 15,
             sessions_per_user: 15,
-            half_open: 64,
+            half_open: 256,
             half_open_per_source: 8,
             handshake: Duration::from_secs(10),
             idle: Duration::from_secs(60),
