@@ -160,8 +160,10 @@ impl Endpoint {
         let since = |begun: Instant| now.saturating_duration_since(begun);
         let limits = &self.settings.limits;
         let (handshake, idle) = (limits.handshake, limits.idle);
-        let expired = self.handshakes.end(|handshakes| since(handshakes.begun) >= handshake);
-        (0..expired).for_each(|_| self.discards.count(Discard::HandshakeExpired));
+        while let Some(expired) = self.handshakes.take_expired(now, handshake) {
+            self.discards.count(Discard::HandshakeExpired);
+            self.abandoned(now, &expired);
+        }
         self.sessionless.expire(now);
         while let Some(session) = self.sessions.iter().find(|session| since(session.last_active) >= idle) {
             self.end_session(session.id, CloseReason::Idle);

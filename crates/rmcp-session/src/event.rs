@@ -54,6 +54,9 @@ pub enum LoginFailure {
     UnknownUser,
     /// The code in RAKP message 3 was wrong: a wrong password, or a wrong KG.
     WrongPassword,
+    /// The client went silent after RAKP message 2. That is what most clients do when the code in it shows them that the password
+    /// is wrong; a lost packet looks the same.
+    Abandoned,
     /// The user or the source is locked out.
     LockedOut,
     /// The password was right, but more privilege was asked for than the user may have.

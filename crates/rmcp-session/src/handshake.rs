@@ -65,6 +65,17 @@ pub(crate) enum Identity {
     Unknown,
 }
 
+impl Identity {
+    /// The slot of the user, where there is one.
+    pub(crate) fn slot(self) -> Option<u8> {
+        match self {
+            Self::User { slot, .. } => Some(slot),
+            Self::LockedOut(slot) => slot,
+            Self::Unknown => None,
+        }
+    }
+}
+
 impl Challenged {
     /// Whether `message` is the RAKP message 1 that led here, sent again.
     pub(crate) fn is_repeated(&self, message: &Rakp1<'_>) -> bool {
@@ -119,6 +130,12 @@ impl Handshakes {
     pub(crate) fn put_back(&mut self, handshake: Handshake) {
         let at = self.list.partition_point(|other| other.begun <= handshake.begun);
         self.list.insert(at, handshake);
+    }
+
+    /// Takes the oldest out, if it began `limit` ago or earlier.
+    pub(crate) fn take_expired(&mut self, now: Instant, limit: Duration) -> Option<Handshake> {
+        let oldest = self.list.first()?;
+        (now.saturating_duration_since(oldest.begun) >= limit).then(|| self.list.remove(0))
     }
 
     /// Ends those in which `ends` holds; how many.

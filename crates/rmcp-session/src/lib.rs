@@ -37,3 +37,6 @@ pub use event::{
 pub use settings::{Limits, Lockout, Settings};
 pub use suite::CipherSuite;
 pub use user::{Random, RandomFailed, Secret, User};
+
+#[cfg(test)]
+mod tests;

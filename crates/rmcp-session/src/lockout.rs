@@ -93,6 +93,7 @@ mod tests {
         source_failures: 0,
         window: Duration::from_secs(60),
         duration: Duration::from_secs(100),
+        count_abandoned: false,
     };
     const USER: LockSubject = LockSubject::User(2);
 

@@ -274,10 +274,19 @@ impl Endpoint {
         };
         self.login_failed(from, challenged, slot, reason);
         if reason != LoginFailure::LockedOut {
-            slot.into_iter().for_each(|slot| self.count_failure(now, LockSubject::User(slot)));
-            self.count_failure(now, source);
+            self.count_failure(now, from, slot);
         }
         Err(Status::INVALID_INTEGRITY_CHECK_VALUE)
+    }
+
+    /// Records a handshake that was not finished in time.
+    pub(crate) fn abandoned(&mut self, now: Instant, handshake: &Handshake) {
+        let Step::Challenged(challenged) = &handshake.step else { return };
+        let slot = challenged.candidate.identity.slot();
+        self.login_failed(handshake.peer, challenged, slot, LoginFailure::Abandoned);
+        if self.settings.lockout.as_ref().is_some_and(|policy| policy.count_abandoned) {
+            self.count_failure(now, handshake.peer, slot);
+        }
     }
 
     fn login_failed(
@@ -291,10 +300,13 @@ impl Endpoint {
         self.tell(Event::LoginFailed { source, user_name, user_slot, reason });
     }
 
-    fn count_failure(&mut self, now: Instant, subject: LockSubject) {
-        let Some(policy) = self.settings.lockout.as_ref() else { return };
-        if let Some(until) = self.failures.count(now, subject, policy) {
-            self.tell(Event::LockedOut { subject, until });
+    fn count_failure(&mut self, now: Instant, from: SocketAddr, slot: Option<u8>) {
+        let Some(policy) = self.settings.lockout.clone() else { return };
+        let source = LockSubject::Source(lockout::source(from.ip()));
+        for subject in slot.map(LockSubject::User).into_iter().chain([source]) {
+            if let Some(until) = self.failures.count(now, subject, &policy) {
+                self.tell(Event::LockedOut { subject, until });
+            }
         }
     }
 
@@ -342,6 +354,8 @@ impl Endpoint {
         };
         self.tell(Event::SessionOpened(session.summary()));
         self.sessions.push(session);
+        // What the client tried before on the same port it has given up.
+        self.handshakes.end(|other| other.peer == from);
         self.transmit(from, reply);
         Ok(())
     }

@@ -84,6 +84,9 @@ pub struct Lockout {
     pub window: Duration,
     /// How long a lockout lasts. Default: 5 min.
     pub duration: Duration,
+    /// Whether a handshake that is abandoned after RAKP message 2 counts as a failure too. Clients that see a wrong password there
+    /// send no RAKP message 3, but neither does who floods: counting them lets a flood lock users out. Default: no.
+    pub count_abandoned: bool,
 }
 
 impl Default for Lockout {
@@ -93,6 +96,7 @@ impl Default for Lockout {
             source_failures: 20,
             window: Duration::from_secs(300),
             duration: Duration::from_secs(300),
+            count_abandoned: false,
         }
     }
 }
