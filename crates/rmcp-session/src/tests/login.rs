@@ -266,8 +266,7 @@ fn a_byte_changed_in_any_message_of_the_handshake_opens_no_session_that_the_clie
             // Reserved bytes, RMCP sequence, and the privilege that the Open Session Request asks for, are not part of any code.
             let reserved: &[usize] = match step {
                 0 => &[
-                    1, 2, 10, 11, 12, 13, 18, 19, 25, 26, 29, 30, 31, 33, 34, 37, 38, 39, 41, 42, 45, 46,
-                    47,
+                    1, 2, 10, 11, 12, 13, 18, 19, 25, 26, 29, 30, 31, 33, 34, 37, 38, 39, 41, 42, 45, 46, 47,
                 ],
                 1 => &[1, 2, 10, 11, 12, 13, 17, 18, 19, 41, 42],
                 _ => &[1, 2, 10, 11, 12, 13, 18, 19],
