@@ -1,6 +1,17 @@
-//! The IPMI command server: one command table over D-Bus
+//! The IPMI command server: one command table over D-Bus.
+//!
+//! A request comes in through `service`, is checked and decoded by [`dispatch`](dispatch::dispatch) with the entry that
+//! [`table`] has for it, runs in one handler of `commands/`, and gets its data through the traits of [`platform`].
+
+mod commands;
+pub mod dispatch;
+pub mod platform;
+pub mod table;
 
 use bmc_daemon::{Context, Daemon};
+use ipmi_wire::command::app::DeviceId;
+
+use platform::Platform;
 
 /// This daemon, for the `ferrite` executable.
 pub const DAEMON: Daemon = Daemon {
@@ -8,6 +19,14 @@ pub const DAEMON: Daemon = Daemon {
     about: "IPMI command server: answers every channel's commands over D-Bus",
     run: |context| Box::pin(run(context)),
 };
+
+/// What every handler is given: the controller's identity and the board behind it.
+pub struct Ipmid {
+    pub(crate) device_id: DeviceId,
+    /// The board.
+    #[allow(dead_code)]
+    pub(crate) platform: Platform,
+}
 
 async fn run(context: Context) -> anyhow::Result<()> {
     bmc_daemon::keep_connected(&context, async |_connection| {

@@ -3,6 +3,8 @@
 //! One file per network function group. What a command does is not here: ipmid has one handler per command, from the typed
 //! request to the typed response or a completion code.
 
+pub mod app;
+
 use crate::{
     NetFn, Privilege,
     codec::{Decode, Encode},
