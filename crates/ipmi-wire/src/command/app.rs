@@ -1,21 +1,30 @@
 //! Global commands of the App network function (v2.0§20).
 
-use super::{Access, Command};
+use super::Access::{AtLeast, BeforeSession};
 use crate::{
-    CompletionCode, NetFn, Privilege,
+    CompletionCode,
+    Privilege::User,
     codec::{Decode, Encode, Reader},
 };
 
-/// Get Device ID (v2.0§20.1).
-pub struct GetDeviceId;
+command! {
+    /// Get Device ID (v2.0§20.1).
+    GetDeviceId = APP 0x01 "Get Device ID", AtLeast(User), () => DeviceId
+}
 
-impl Command for GetDeviceId {
-    const NET_FN: NetFn = NetFn::APP;
-    const CMD: u8 = 0x01;
-    const NAME: &'static str = "Get Device ID";
-    const ACCESS: Access = Access::AtLeast(Privilege::User);
-    type Request = ();
-    type Response = DeviceId;
+command! {
+    /// Get Self Test Results (v2.0§20.4).
+    GetSelfTestResults = APP 0x04 "Get Self Test Results", AtLeast(User), () => SelfTestResults
+}
+
+command! {
+    /// Get Device GUID (v2.0§20.8): the controller's own.
+    GetDeviceGuid = APP 0x08 "Get Device GUID", AtLeast(User), () => Guid
+}
+
+command! {
+    /// Get System GUID (v2.0§22.14): the managed system's.
+    GetSystemGuid = APP 0x37 "Get System GUID", BeforeSession, () => Guid
 }
 
 /// What a controller says of itself.
@@ -106,3 +115,84 @@ impl Decode for DeviceId {
         })
     }
 }
+
+/// What a self test found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SelfTestResults {
+    /// All that was tested is well.
+    Passed,
+    /// There is no self test.
+    NotImplemented,
+    /// Some data or devices cannot be used.
+    Faulty(SelfTestFaults),
+    /// The controller should be taken out of service; the byte is the vendor's.
+    FatalHardwareError(u8),
+    /// A code and detail that are the vendor's.
+    Other(u8, u8),
+}
+
+/// What cannot be used, of [`SelfTestResults::Faulty`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SelfTestFaults(pub u8);
+
+impl SelfTestFaults {
+    /// The SEL cannot be accessed.
+    pub const SEL: u8 = 0x80;
+    /// The SDR repository cannot be accessed.
+    pub const SDR_REPOSITORY: u8 = 0x40;
+    /// The BMC's own FRU data cannot be accessed.
+    pub const BMC_FRU: u8 = 0x20;
+    /// The SDR repository is empty.
+    pub const SDR_REPOSITORY_EMPTY: u8 = 0x08;
+}
+
+impl Encode for SelfTestResults {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend(match *self {
+            Self::Passed => [0x55, 0],
+            Self::NotImplemented => [0x56, 0],
+            Self::Faulty(SelfTestFaults(faults)) => [0x57, faults],
+            Self::FatalHardwareError(detail) => [0x58, detail],
+            Self::Other(code, detail) => [code, detail],
+        });
+    }
+}
+
+impl Decode for SelfTestResults {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {
+        Ok(match reader.array()? {
+            [0x55, _] => Self::Passed,
+            [0x56, _] => Self::NotImplemented,
+            [0x57, faults] => Self::Faulty(SelfTestFaults(faults)),
+            [0x58, detail] => Self::FatalHardwareError(detail),
+            [code, detail] => Self::Other(code, detail),
+        })
+    }
+}
+
+/// A GUID in the order of IPMI: the least significant byte first, the reverse of RFC 4122's network order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Guid(pub [u8; 16]);
+
+impl Guid {
+    /// From the sixteen bytes in the order in which a UUID is written as text.
+    pub fn from_network_order(mut bytes: [u8; 16]) -> Self {
+        bytes.reverse();
+        Self(bytes)
+    }
+}
+
+impl Encode for Guid {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend(self.0);
+    }
+}
+
+impl Decode for Guid {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {
+        reader.array().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests;
