@@ -10,9 +10,15 @@ pub mod guid;
 mod identify;
 mod ipmid;
 pub mod platform;
+pub mod service;
 pub mod table;
 
+use std::sync::Arc;
+
 use bmc_daemon::{Context, Daemon};
+
+use guid::Guids;
+use service::Settings;
 
 pub use ipmid::{Ipmid, Kept};
 
@@ -24,10 +30,14 @@ pub const DAEMON: Daemon = Daemon {
 };
 
 async fn run(context: Context) -> anyhow::Result<()> {
-    bmc_daemon::keep_connected(&context, async |_connection| {
-        context.ready();
-        context.shutdown().requested().await;
-        Ok(())
+    let settings = Settings {
+        config: context.config()?,
+        guids: Guids::load(&context)?,
+        channels: Arc::new(context.channels()?),
+        kept: Arc::default(),
+    };
+    bmc_daemon::keep_connected(&context, async |connection| {
+        service::serve(&connection, &settings, || context.ready()).await
     })
     .await
 }

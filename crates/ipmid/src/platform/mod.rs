@@ -1,11 +1,12 @@
 //! What ipmid needs of the board, as small traits: D-Bus behind one side, table-driven fakes of the tests behind the other.
 
+pub mod dbus;
 pub mod lan;
 pub mod power;
 pub mod sessions;
 pub mod users;
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use ipmi_wire::CompletionCode;
 
@@ -44,7 +45,7 @@ impl From<PlatformError> for CompletionCode {
 /// All providers, each behind its own trait.
 pub struct Platform {
     /// Power and identify.
-    pub power: Box<dyn power::Power>,
+    pub power: Arc<dyn power::Power>,
     /// The user table.
     pub users: Box<dyn users::Users>,
     /// Interfaces and LAN channels.
