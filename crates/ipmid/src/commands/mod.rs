@@ -5,3 +5,6 @@ pub(crate) mod channel;
 pub(crate) mod chassis;
 pub(crate) mod lan;
 pub(crate) mod user;
+
+#[cfg(test)]
+mod tests;

@@ -47,9 +47,12 @@ pub struct Platform {
     /// Power and identify.
     pub power: Arc<dyn power::Power>,
     /// The user table.
-    pub users: Box<dyn users::Users>,
+    pub users: Arc<dyn users::Users>,
     /// Interfaces and LAN channels.
-    pub lan: Box<dyn lan::Lan>,
+    pub lan: Arc<dyn lan::Lan>,
     /// Sessions of all channels.
-    pub sessions: Box<dyn sessions::Sessions>,
+    pub sessions: Arc<dyn sessions::Sessions>,
 }
+
+#[cfg(test)]
+pub(crate) mod fake;

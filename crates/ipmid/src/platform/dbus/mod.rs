@@ -25,9 +25,9 @@ pub async fn connect(
 ) -> zbus::Result<Platform> {
     Ok(Platform {
         power: Arc::new(power::DbusPower::start(connection, tasks).await?),
-        users: Box::new(users::DbusUsers::start(connection, tasks).await?),
-        lan: Box::new(lan::DbusLan::start(connection, tasks).await?),
-        sessions: Box::new(sessions::DbusSessions::new(connection, channels)),
+        users: Arc::new(users::DbusUsers::start(connection, tasks).await?),
+        lan: Arc::new(lan::DbusLan::start(connection, tasks).await?),
+        sessions: Arc::new(sessions::DbusSessions::new(connection, channels)),
     })
 }
 
