@@ -6,4 +6,7 @@
 pub mod execute;
 pub mod names;
 pub mod network;
+mod own_name;
 pub mod users;
+
+pub use own_name::{OwnNameError, own_name};
