@@ -53,14 +53,19 @@ impl TableObject {
         emitter: &SignalEmitter<'_>,
         header: &Header<'_>,
         slot: u8,
-        change: &'static str,
+        change: &str,
     ) -> Result<(), UserError> {
         let name =
             self.0.store().table().users().get(&slot).map(|user| user.name.clone()).unwrap_or_default();
-        let sender = header.sender().map(ToString::to_string).unwrap_or_default();
-        tracing::info!(slot, user = name, sender, "{change}");
+        audit(header, slot, &name, change);
         Ok(emitter.changed().await?)
     }
+}
+
+/// One line in the journal per change: what, to whom, by whom. Never a secret.
+fn audit(header: &Header<'_>, slot: u8, user: &str, change: &str) {
+    let sender = header.sender().map(ToString::to_string).unwrap_or_default();
+    tracing::info!(slot, user, sender, "{change}");
 }
 
 #[zbus::interface(name = "org.ferrite.UserTable")]
@@ -97,8 +102,8 @@ impl TableObject {
         #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
     ) -> Result<(), UserError> {
         let User { name, .. } = self.0.store().delete(slot)?;
-        tracing::info!(slot, user = name, "removing user");
-        self.done(&emitter, &header, slot, "user deleted").await
+        audit(&header, slot, &name, "user deleted");
+        Ok(emitter.changed().await?)
     }
 
     async fn set_name(
@@ -146,8 +151,8 @@ impl TableObject {
         #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
     ) -> Result<(), UserError> {
         self.0.store().update(|table: &mut UserTable| table.set_privilege(slot, channel, privilege))?;
-        tracing::info!(slot, channel, privilege, "privilege limit");
-        self.done(&emitter, &header, slot, "privilege set").await
+        let change = format!("privilege limit on channel {channel} set to {privilege}");
+        self.done(&emitter, &header, slot, &change).await
     }
 
     async fn set_kg(
