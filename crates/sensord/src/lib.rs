@@ -2,6 +2,9 @@
 
 use bmc_daemon::{Context, Daemon};
 
+mod board;
+mod sensor;
+
 /// This daemon, for the `ferrite` executable.
 pub const DAEMON: Daemon = Daemon {
     name: "sensord",
