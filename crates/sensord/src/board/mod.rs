@@ -17,7 +17,7 @@ use std::{
 
 use bmc_daemon::Located;
 
-pub(crate) use spec::{Entity, SensorSpec, path_segment};
+pub(crate) use spec::{SensorSpec, path_segment};
 
 use record::{File, Node};
 

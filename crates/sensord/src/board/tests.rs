@@ -1,4 +1,4 @@
-use super::*;
+use super::{spec::Entity, *};
 use crate::sensor::{
     power::PowerState,
     quantity::Quantity,

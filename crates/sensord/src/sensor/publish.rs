@@ -32,6 +32,7 @@ impl Filter {
     }
 
     /// What the bus knows.
+    #[cfg(test)]
     pub(crate) fn published(&self) -> f64 {
         self.published
     }
