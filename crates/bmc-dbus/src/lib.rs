@@ -5,3 +5,5 @@
 
 pub mod execute;
 pub mod names;
+pub mod power;
+pub mod sel;
