@@ -209,7 +209,7 @@ mod tests {
             ),
             (&[reading.clone(), ("HardShutdownAlarmHigh", yes.clone())], "non-recoverable high"),
             (&[("Value", Variant::F64(f64::NAN)), ("CriticalAlarmLow", yes)], "unavailable"),
-            (&[reading, ("Functional", Variant::Bool(false))], "failed"),
+            (&[reading.clone(), ("Functional", Variant::Bool(false))], "failed"),
         ];
         for (given, expected) in cases {
             assert_eq!(state(&properties(given)), expected);
