@@ -6,4 +6,9 @@
 pub mod execute;
 pub mod names;
 pub mod network;
+mod own_name;
+pub mod power;
+pub mod sel;
 pub mod users;
+
+pub use own_name::{OwnNameError, own_name};
