@@ -289,7 +289,10 @@ async fn dial(connection: &Connection) -> zbus::Result<UnixStream> {
         .await?;
     let stream = StdStream::from(StdFd::from(reply.body().deserialize::<OwnedFd>()?));
     stream.set_nonblocking(true)?;
-    Ok(UnixStream::from_std(stream)?)
+    let stream = UnixStream::from_std(stream)?;
+    // The runtime learns only now that the socket takes bytes; before that the first command would be refused as busy.
+    stream.writable().await?;
+    Ok(stream)
 }
 
 /// Keeps the line up for as long as ipmid is there, one ipmid after the other.
