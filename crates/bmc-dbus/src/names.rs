@@ -129,4 +129,8 @@ pub mod network {
     pub const IP: &str = "xyz.openbmc_project.Network.IP";
     /// A neighbour (the gateway's hardware address).
     pub const NEIGHBOR: &str = "xyz.openbmc_project.Network.Neighbor";
+    /// A VLAN's number.
+    pub const VLAN: &str = "xyz.openbmc_project.Network.VLAN";
+    /// The host name.
+    pub const SYSTEM_CONFIGURATION: &str = "xyz.openbmc_project.Network.SystemConfiguration";
 }
