@@ -139,3 +139,173 @@ fn without_a_bus_the_text_says_so() {
     let (code, text) = refusal(&output);
     assert!(code == 3 && text.contains("cannot reach the system bus") && text.contains("hint: "), "{text}");
 }
+
+/// Stand-ins for powerd, sensord and netipmid, which answer with fixed values.
+mod stand_in {
+    use std::collections::HashMap;
+
+    use bmc_dbus::names::{ipmi, power, sensors};
+    use zbus::{Connection, fdo, fdo::ObjectManager, wire::OwnedObjectPath};
+
+    struct Chassis;
+    #[zbus::interface(name = "xyz.openbmc_project.State.Chassis")]
+    impl Chassis {
+        #[zbus(property)]
+        fn current_power_state(&self) -> &str {
+            "xyz.openbmc_project.State.Chassis.PowerState.On"
+        }
+        #[zbus(property)]
+        fn requested_power_transition(&self) -> &str {
+            "xyz.openbmc_project.State.Chassis.Transition.On"
+        }
+        #[zbus(property)]
+        fn set_requested_power_transition(&self, transition: &str) -> fdo::Result<()> {
+            Err(fdo::Error::Failed(format!("asked for {transition}")))
+        }
+    }
+
+    struct Host(String);
+    #[zbus::interface(name = "xyz.openbmc_project.State.Host")]
+    impl Host {
+        #[zbus(property)]
+        fn current_host_state(&self) -> &str {
+            "xyz.openbmc_project.State.Host.HostState.Running"
+        }
+        #[zbus(property)]
+        fn requested_host_transition(&self) -> &str {
+            &self.0
+        }
+        #[zbus(property)]
+        fn set_requested_host_transition(&mut self, transition: String) {
+            self.0 = transition;
+        }
+    }
+
+    struct Value;
+    #[zbus::interface(name = "xyz.openbmc_project.Sensor.Value")]
+    impl Value {
+        #[zbus(property)]
+        fn value(&self) -> f64 {
+            61.25
+        }
+        #[zbus(property)]
+        fn unit(&self) -> &str {
+            "xyz.openbmc_project.Sensor.Value.Unit.DegreesC"
+        }
+    }
+
+    struct Critical;
+    #[zbus::interface(name = "xyz.openbmc_project.Sensor.Threshold.Critical")]
+    impl Critical {
+        #[zbus(property)]
+        fn critical_alarm_high(&self) -> bool {
+            true
+        }
+    }
+
+    const SENSOR: &str = "/xyz/openbmc_project/sensors/temperature/CPU_0";
+
+    struct Table;
+    #[zbus::interface(name = "org.ferrite.SensorTable")]
+    impl Table {
+        #[allow(clippy::type_complexity)]
+        fn read(&self) -> Vec<(OwnedObjectPath, f64, String, bool, bool, u64, Vec<String>)> {
+            let path = OwnedObjectPath::try_from(SENSOR).unwrap();
+            vec![(path, 61.25, String::new(), true, true, 1500, Vec::new())]
+        }
+    }
+
+    struct Session;
+    #[zbus::interface(name = "xyz.openbmc_project.Ipmi.SessionInfo")]
+    impl Session {
+        #[zbus(property)]
+        fn current_privilege(&self) -> u8 {
+            4
+        }
+        #[zbus(property, name = "RemoteIPAddr")]
+        fn remote_ip_addr(&self) -> u32 {
+            0xC000_0207
+        }
+        #[zbus(property)]
+        fn remote_port(&self) -> u16 {
+            40000
+        }
+        #[zbus(property, name = "UserID")]
+        fn user_id(&self) -> u8 {
+            2
+        }
+        #[zbus(property)]
+        fn state(&self) -> u8 {
+            2
+        }
+    }
+
+    struct Lan;
+    #[zbus::interface(name = "org.ferrite.Ipmi.LanChannel")]
+    impl Lan {
+        fn close_session(&self, id: u32) -> fdo::Result<()> {
+            if id == 0x0200_00A1 { Ok(()) } else { Err(fdo::Error::Failed(format!("no session {id:x}"))) }
+        }
+        #[zbus(property)]
+        fn discards(&self) -> HashMap<String, u64> {
+            HashMap::from([("replayed".to_owned(), 3), ("never".to_owned(), 0)])
+        }
+    }
+
+    pub(super) async fn serve(connection: &Connection) -> zbus::Result<()> {
+        let server = connection.object_server();
+        server.at(power::CHASSIS_PATH, Chassis).await?;
+        server.at(power::HOST_PATH, Host(String::new())).await?;
+        server.at(sensors::ROOT, ObjectManager).await?;
+        server.at(sensors::ROOT, Table).await?;
+        server.at(SENSOR, Value).await?;
+        server.at(SENSOR, Critical).await?;
+        server.at(ipmi::SESSION_ROOT, ObjectManager).await?;
+        server.at(format!("{}/eth0/020000a1_1", ipmi::SESSION_ROOT), Session).await?;
+        server.at(format!("{}/eth0", ipmi::CHANNEL_ROOT), Lan).await?;
+        let channel = format!("{}eth0", ipmi::CHANNEL_PREFIX);
+        for name in [power::HOST_SERVICE, power::CHASSIS_SERVICE, sensors::SERVICE, channel.as_str()] {
+            connection.request_name(name).await?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn power_sensors_and_sessions_show_what_their_daemons_have() {
+    let bus = PrivateBus::start().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _connection = runtime.block_on(async {
+        let connection = zbus::connection::Builder::address(bus.address()).build().await.unwrap();
+        stand_in::serve(&connection).await.unwrap();
+        connection
+    });
+    let text = |arguments: &[&str]| stdout(&ctl(&bus, arguments, ""));
+    assert_eq!(text(&["power"]), "power  on\nhost   running\n");
+    assert_eq!(text(&["power", "soft"]), "power soft requested\n");
+    let (code, refused) = refusal(&ctl(&bus, &["power", "cycle"], ""));
+    assert_eq!(code, 1);
+    assert!(
+        refused.contains("powerd: asked for xyz.openbmc_project.State.Chassis.Transition.PowerCycle"),
+        "{refused}"
+    );
+    let sensors = "\
+SENSOR  KIND         READING  UNIT    AGE  STATE
+CPU_0   temperature     61.2  °C    1.5 s  critical high
+";
+    assert_eq!(text(&["sensors", "cpu"]), sensors);
+    let sessions = "\
+ID        CHANNEL  USER    PRIVILEGE      SOURCE           SUITE  AGE
+020000a1  eth0     slot 2  administrator  192.0.2.7:40000      -    -
+
+CHANNEL  DISCARDED BECAUSE  COUNT
+eth0     replayed               3
+";
+    assert_eq!(text(&["sessions"]), sessions);
+    assert_eq!(text(&["sessions", "close", "020000a1"]), "closed session 020000a1 of slot 2\n");
+    let status = String::from_utf8(ctl(&bus, &["status"], "").stdout).unwrap();
+    assert!(
+        status.contains("sensors   1, 1 in alarm, 0 unavailable\nsessions  1\ndiscards  3 datagrams\n"),
+        "{status}"
+    );
+}

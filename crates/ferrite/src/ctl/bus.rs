@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bmc_dbus::names::{ipmi, network, power, sel, sensors, users};
-use zbus::{Connection, OwnedVariant, Variant, fdo};
+use zbus::{Connection, DBusError as _, OwnedVariant, Variant, fdo};
 
 use super::Failure;
 
@@ -44,7 +44,11 @@ impl Service {
 
     /// What a call to it failed with.
     pub(super) fn failure(self, error: zbus::Error) -> Failure {
-        if is_absence(&error) { self.missing() } else { Failure::Failed(format!("{}: {error}", self.daemon)) }
+        if is_absence(&error) {
+            self.missing()
+        } else {
+            Failure::Failed(format!("{}: {}", self.daemon, reason(&error)))
+        }
     }
 }
 
@@ -60,6 +64,18 @@ pub(super) fn is_absence(error: &zbus::Error) -> bool {
             _ => false,
         },
         _ => false,
+    }
+}
+
+/// What the daemon itself said, where it said something.
+fn reason(error: &zbus::Error) -> String {
+    match error {
+        zbus::Error::MethodError(_, Some(text), _) => text.clone(),
+        zbus::Error::FDO(inner) => match &**inner {
+            fdo::Error::ZBus(inner) => reason(inner),
+            other => other.description().map_or_else(|| other.to_string(), str::to_owned),
+        },
+        other => other.to_string(),
     }
 }
 

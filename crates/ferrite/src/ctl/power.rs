@@ -1,12 +1,12 @@
 //! `ferrite ctl power`.
 
-use bmc_dbus::names::power;
+use bmc_dbus::power::{CHASSIS_TRANSITION, ChassisProxy, HOST_TRANSITION, HostProxy, NmiProxy};
 use serde::Serialize;
 use zbus::Connection;
 
 use super::{
     Command, Failure, Line, Output,
-    bus::{self, POWERD_CHASSIS, POWERD_HOST, Service},
+    bus::{self, POWERD_CHASSIS, POWERD_HOST},
     present,
 };
 
@@ -32,19 +32,20 @@ A change is requested, not waited for; `ferrite ctl power` shows how far it is.
     run: |line| Box::pin(run(line)),
 };
 
-/// What a word writes: service, path, interface, property, and the value's last two words.
-const TRANSITIONS: [(&str, Target, &str); 5] = [
-    ("on", Target::Host, "Transition.On"),
-    ("off", Target::Chassis, "Transition.Off"),
-    ("cycle", Target::Chassis, "Transition.PowerCycle"),
-    ("reset", Target::Host, "Transition.ForceWarmReboot"),
-    ("soft", Target::Host, "Transition.Off"),
+/// What each word asks for.
+const TRANSITIONS: [(&str, Target); 5] = [
+    ("on", Target::Host("On")),
+    ("off", Target::Chassis("Off")),
+    ("cycle", Target::Chassis("PowerCycle")),
+    ("reset", Target::Host("ForceWarmReboot")),
+    ("soft", Target::Host("Off")),
 ];
 
+/// Whose transition, and its last word.
 #[derive(Debug, Clone, Copy)]
 enum Target {
-    Host,
-    Chassis,
+    Host(&'static str),
+    Chassis(&'static str),
 }
 
 /// OpenBMC's words, in lower case.
@@ -64,9 +65,9 @@ async fn run(line: Line) -> Result<Output, Failure> {
             requested(&line, "nmi")
         }
         [word] => {
-            let transition = TRANSITIONS.iter().find(|(name, ..)| *name == word);
-            let Some((_, target, value)) = transition else { return Err(line.misunderstood("power")) };
-            request(&connection, *target, value).await?;
+            let transition = TRANSITIONS.iter().find(|(name, _)| *name == word);
+            let Some((_, target)) = transition else { return Err(line.misunderstood("power")) };
+            request(&connection, *target).await?;
             requested(&line, word)
         }
         _ => Err(line.misunderstood("power")),
@@ -84,35 +85,33 @@ fn requested(line: &Line, word: &str) -> Result<Output, Failure> {
 
 /// The state as powerd has it.
 pub(super) async fn read(connection: &Connection) -> Result<Power, Failure> {
-    let word = async |service: Service, path, interface, property| {
-        let proxy = zbus::Proxy::new(connection, service.name, path, interface).await;
-        let text = match proxy {
-            Ok(proxy) => proxy.get_property::<String>(property).await,
-            Err(error) => Err(error),
-        };
-        text.map(|text| spaced(&bus::last_word(&text))).map_err(|error| service.failure(error))
-    };
+    let chassis = async { ChassisProxy::new(connection).await?.current_power_state().await };
+    let host = async { HostProxy::new(connection).await?.current_host_state().await };
+    let words = |text: String| spaced(&bus::last_word(&text));
     Ok(Power {
-        power: word(POWERD_CHASSIS, power::CHASSIS_PATH, power::CHASSIS, "CurrentPowerState").await?,
-        host: word(POWERD_HOST, power::HOST_PATH, power::HOST, "CurrentHostState").await?,
+        power: chassis.await.map(words).map_err(|error| POWERD_CHASSIS.failure(error))?,
+        host: host.await.map(words).map_err(|error| POWERD_HOST.failure(error))?,
     })
 }
 
-async fn request(connection: &Connection, target: Target, value: &str) -> Result<(), Failure> {
-    let (service, path, interface, property) = match target {
-        Target::Host => (POWERD_HOST, power::HOST_PATH, power::HOST, "RequestedHostTransition"),
-        Target::Chassis => (POWERD_CHASSIS, power::CHASSIS_PATH, power::CHASSIS, "RequestedPowerTransition"),
-    };
-    let set = async {
-        let proxy = zbus::Proxy::new(connection, service.name, path, interface).await?;
-        Ok(proxy.set_property(property, format!("{interface}.{value}")).await?)
-    };
-    set.await.map_err(|error| service.failure(error))
+async fn request(connection: &Connection, target: Target) -> Result<(), Failure> {
+    match target {
+        Target::Host(word) => {
+            let value = format!("{HOST_TRANSITION}{word}");
+            let set = async { HostProxy::new(connection).await?.set_requested_host_transition(&value).await };
+            set.await.map_err(|error| POWERD_HOST.failure(error))
+        }
+        Target::Chassis(word) => {
+            let value = format!("{CHASSIS_TRANSITION}{word}");
+            let set =
+                async { ChassisProxy::new(connection).await?.set_requested_power_transition(&value).await };
+            set.await.map_err(|error| POWERD_CHASSIS.failure(error))
+        }
+    }
 }
 
 async fn interrupt(connection: &Connection) -> zbus::Result<()> {
-    let proxy = zbus::Proxy::new(connection, power::HOST_SERVICE, power::NMI_PATH, power::NMI).await?;
-    proxy.call("NMI", &()).await
+    NmiProxy::new(connection).await?.nmi().await
 }
 
 fn render(power: &Power) -> String {

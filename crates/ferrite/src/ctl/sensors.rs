@@ -142,7 +142,9 @@ async fn ages(connection: &Connection) -> zbus::Result<HashMap<String, u64>> {
     let age = |entry: &Variant<'_>| {
         let Variant::Structure(entry) = entry else { return None };
         match (entry.fields().first()?, entry.fields().get(5)?) {
-            (Variant::ObjectPath(path), Variant::U64(age)) => Some((path.to_string(), *age)),
+            (Variant::ObjectPath(path), Variant::U64(age)) if *age != u64::MAX => {
+                Some((path.to_string(), *age))
+            }
             _ => None,
         }
     };
