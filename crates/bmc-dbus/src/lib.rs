@@ -5,3 +5,4 @@
 
 pub mod execute;
 pub mod names;
+pub mod sensors;

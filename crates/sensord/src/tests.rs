@@ -315,18 +315,16 @@ async fn the_table_says_everything_in_one_call() {
     let mut rig = Rig::start().await;
     rig.put("bus/i2c/devices/1-0048/hwmon/hwmon0/temp1_input", "60000\n");
     rig.property(AMBIENT, "CriticalAlarmHigh", |alarm: &bool| *alarm).await;
-    type Row = (zbus::OwnedObjectPath, f64, String, bool, bool, u64, Vec<String>);
-    let table: Vec<Row> =
-        rig.proxy(sensors::ROOT, sensors::SENSOR_TABLE).await.call("Read", &()).await.unwrap();
+    let table = bmc_dbus::sensors::SensorTableProxy::new(&rig.client).await.unwrap().read().await.unwrap();
     assert_eq!(table.len(), 5);
-    let row = table.iter().find(|row| row.0.as_str() == AMBIENT).unwrap();
+    let row = table.iter().find(|row| row.path.as_str() == AMBIENT).unwrap();
     assert_eq!(
-        (row.1, row.3, row.4, row.6.clone()),
+        (row.value, row.available, row.functional, row.alarms.clone()),
         (60.0, true, true, vec!["CriticalAlarmHigh".to_owned()])
     );
-    assert!(row.5 < 10_000, "age {} ms", row.5);
-    let rail = table.iter().find(|row| row.0.as_str() == RAIL).unwrap();
-    assert_eq!((rail.3, rail.5), (false, u64::MAX), "never read");
+    assert!(row.age_ms < 10_000, "age {} ms", row.age_ms);
+    let rail = table.iter().find(|row| row.path.as_str() == RAIL).unwrap();
+    assert_eq!((rail.available, rail.age_ms), (false, u64::MAX), "never read");
 }
 
 #[tokio::test]
@@ -354,6 +352,50 @@ async fn every_sensor_is_managed_below_the_root() {
     let entity = &ambient[sensors::DECORATOR_IPMI]["EntityId"];
     assert_eq!(Variant::try_from(entity).unwrap(), Variant::U64(7));
     assert!(ambient.contains_key(CRITICAL) && ambient.contains_key(sensors::ASSOCIATIONS));
+}
+
+/// The lines between an interface's tags, without comments' and levels' indentation, sorted: order says nothing.
+fn members(xml: &str, interface: &str) -> Vec<String> {
+    let start =
+        xml.find(&format!("<interface name=\"{interface}\">")).unwrap_or_else(|| panic!("no {interface}"));
+    let mut lines: Vec<_> = xml[start..].lines().map(|line| line.trim().to_owned()).skip(1).collect();
+    let end = lines.iter().position(|line| line == "</interface>").unwrap();
+    lines.truncate(end);
+    lines.sort();
+    lines
+}
+
+#[tokio::test]
+async fn the_interfaces_are_served_as_their_xml_says() {
+    let rig = Rig::start().await;
+    let directory = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dbus-interfaces"));
+    let fan = "/xyz/openbmc_project/control/fanpwm/Pwm_1";
+    let served: [(&'static str, &[&str]); 3] = [
+        (sensors::ROOT, &[sensors::SENSOR_TABLE]),
+        (fan, &["xyz.openbmc_project.Control.FanPwm"]),
+        (
+            AMBIENT,
+            &[
+                sensors::VALUE,
+                sensors::AVAILABILITY,
+                sensors::OPERATIONAL_STATUS,
+                sensors::DECORATOR_IPMI,
+                sensors::ASSOCIATIONS,
+                sensors::HYSTERESIS,
+                sensors::HISTORY,
+                "xyz.openbmc_project.Sensor.ValueMutability",
+                CRITICAL,
+            ],
+        ),
+    ];
+    for (path, interfaces) in served {
+        let introspectable = rig.proxy(path, "org.freedesktop.DBus.Introspectable").await;
+        let xml: String = introspectable.call("Introspect", &()).await.unwrap();
+        for interface in interfaces {
+            let contract = fs::read_to_string(directory.join(format!("{interface}.xml"))).unwrap();
+            assert_eq!(members(&xml, interface), members(&contract, interface), "{interface}");
+        }
+    }
 }
 
 #[tokio::test]
