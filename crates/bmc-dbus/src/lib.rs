@@ -13,3 +13,4 @@ pub mod sel;
 pub mod users;
 
 pub use own_name::{OwnNameError, own_name};
+pub mod sensors;
