@@ -1,3 +1,5 @@
 //! Hardware edges: hwmon attributes, i2c-dev and GPIO lines behind small traits.
 
 pub mod hwmon;
+//! Hardware edges: hwmon attributes, i2c-dev and GPIO lines behind small traits
+pub mod gpio;
