@@ -9,6 +9,7 @@ use crate::{
 pub const TABLE: &[&[Entry]] = &[
     commands::app::COMMANDS,
     commands::channel::COMMANDS,
+    commands::session::COMMANDS,
     commands::user::COMMANDS,
     commands::chassis::COMMANDS,
     commands::lan::COMMANDS,

@@ -4,6 +4,7 @@ pub(crate) mod app;
 pub(crate) mod channel;
 pub(crate) mod chassis;
 pub(crate) mod lan;
+pub(crate) mod session;
 pub(crate) mod user;
 
 #[cfg(test)]
