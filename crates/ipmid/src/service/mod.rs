@@ -1,6 +1,7 @@
 //! ipmid on the bus: `execute` for everybody whom the bus' policy lets call it, a direct line for owners of a channel.
 
 mod channel_owners;
+mod direct_line;
 mod front;
 
 use std::{collections::HashMap, sync::Arc};
@@ -21,6 +22,7 @@ use crate::{
     platform,
 };
 use channel_owners::ChannelOwners;
+use direct_line::DirectLine;
 use front::Front;
 
 /// What outlives a connection to the bus.
@@ -49,6 +51,8 @@ pub async fn serve(connection: &Connection, settings: &Settings, ready: impl FnO
     let ipmid = Ipmid::new(config, *guids, Arc::clone(channels), platform, Arc::clone(kept));
     let front = Arc::new(Front::new(ipmid, owners));
     let objects = connection.object_server();
+    let line = DirectLine::new(Arc::clone(&front));
+    objects.at(ipmi::PATH, line).await.context("cannot serve the direct line")?;
     objects.at(ipmi::PATH, Server(front)).await.context("cannot serve the command queue")?;
     own_name(connection).await?;
     ready();

@@ -224,3 +224,33 @@ async fn a_signal_of_somebody_else_does_not_change_what_is_known() {
         chassis_status_becomes(&client, (0, Some(false))).await;
     }
 }
+
+async fn ask_for_line(client: &Connection) -> zbus::Result<zbus::Message> {
+    client.call_method(Some(ipmi::SERVICE), ipmi::PATH, Some(ipmi::DIRECT_LINE), "Connect", &()).await
+}
+
+#[tokio::test]
+async fn a_direct_line_is_refused_to_who_owns_no_channel() {
+    let bus = PrivateBus::start().unwrap();
+    start(&bus).await;
+    for stranger in [connect(&bus).await, channel_owner(&bus, "no_such_channel").await] {
+        let error = ask_for_line(&stranger).await.unwrap_err();
+        let denied =
+            matches!(&error, zbus::Error::FDO(e) if matches!(**e, zbus::fdo::Error::AccessDenied(_)));
+        assert!(denied, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_direct_line_speaks_for_its_channel() {
+    let bus = PrivateBus::start().unwrap();
+    start(&bus).await;
+    let owner = channel_owner(&bus, "eth0").await;
+    let fd: zbus::OwnedFd = ask_for_line(&owner).await.unwrap().body().deserialize().unwrap();
+    let stream = std::os::unix::net::UnixStream::from(std::os::fd::OwnedFd::from(fd));
+    stream.set_nonblocking(true).unwrap();
+    let line = zbus::connection::Builder::unix_stream(stream).p2p().build().await.unwrap();
+    let (.., code, data) = execute(&line, THIS_CHANNEL_INFO, ADMIN).await;
+    assert_eq!((code, data[0]), (0, 1));
+    assert_eq!(execute(&line, GET_DEVICE_ID, Options::default()).await.3, 0xFF);
+}
