@@ -3,10 +3,14 @@
 //! Pure: no I/O, no clock, no allocation that input can choose without bound. Nothing here panics on input.
 //! Citations such as `v2.0§22.24` name the IPMI 2.0 specification, revision 1.1.
 
+#[macro_use]
+mod layout;
+
 pub mod codec;
 pub mod command;
 mod completion;
 mod message;
+pub mod record;
 
 pub use completion::CompletionCode;
 pub use message::{Lun, NetFn, Privilege};
