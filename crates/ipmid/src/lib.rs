@@ -4,14 +4,17 @@
 //! [`table`] has for it, runs in one handler of `commands/`, and gets its data through the traits of [`platform`].
 
 mod commands;
+pub mod config;
 pub mod dispatch;
+pub mod guid;
+mod identify;
+mod ipmid;
 pub mod platform;
 pub mod table;
 
 use bmc_daemon::{Context, Daemon};
-use ipmi_wire::command::app::DeviceId;
 
-use platform::Platform;
+pub use ipmid::{Ipmid, Kept};
 
 /// This daemon, for the `ferrite` executable.
 pub const DAEMON: Daemon = Daemon {
@@ -19,14 +22,6 @@ pub const DAEMON: Daemon = Daemon {
     about: "IPMI command server: answers every channel's commands over D-Bus",
     run: |context| Box::pin(run(context)),
 };
-
-/// What every handler is given: the controller's identity and the board behind it.
-pub struct Ipmid {
-    pub(crate) device_id: DeviceId,
-    /// The board.
-    #[allow(dead_code)]
-    pub(crate) platform: Platform,
-}
 
 async fn run(context: Context) -> anyhow::Result<()> {
     bmc_daemon::keep_connected(&context, async |_connection| {

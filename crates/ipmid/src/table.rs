@@ -6,7 +6,13 @@ use crate::{
 };
 
 /// Every command that ipmid answers, by file.
-pub const TABLE: &[&[Entry]] = &[commands::app::COMMANDS, commands::chassis::COMMANDS];
+pub const TABLE: &[&[Entry]] = &[
+    commands::app::COMMANDS,
+    commands::channel::COMMANDS,
+    commands::user::COMMANDS,
+    commands::chassis::COMMANDS,
+    commands::lan::COMMANDS,
+];
 
 const _: () =
     assert!(!has_duplicate(), "two entries of the command table have the same NetFn, command and group");

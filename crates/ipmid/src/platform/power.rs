@@ -1,5 +1,7 @@
 //! The host's power and the chassis: state, actions, identify light.
 
+use ipmi_wire::command::app::Guid;
+
 use super::{Pending, PlatformError};
 
 /// The seam to powerd, the LED groups and, on a stock BMC, the settings daemon.
@@ -13,6 +15,8 @@ pub trait Power: Send + Sync {
     fn request(&self, action: PowerAction) -> Pending<'_, ()>;
     /// What happens from the next loss of mains on.
     fn set_restore_policy(&self, policy: RestorePolicy) -> Pending<'_, ()>;
+    /// The system's own GUID, where the board keeps one.
+    fn system_guid(&self) -> Option<Guid>;
     /// Turns the identify light on or off.
     fn set_identify(&self, on: bool) -> Pending<'_, ()>;
 }

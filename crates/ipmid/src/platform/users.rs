@@ -1,30 +1,25 @@
 //! The user table.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
+
+use bmc_dbus::users::UserEntry;
 
 use super::PlatformError;
 
-/// How many slots IPMI sees, slot 1 (the nameless user) included: OpenBMC's number.
-pub const SLOTS: u8 = 15;
-
 /// The seam to userd.
 pub trait Users: Send + Sync {
-    /// All users, by slot.
+    /// The table as it is.
     ///
     /// # Errors
     /// [`PlatformError::Absent`] while userd is not on the bus.
-    fn list(&self) -> Result<Arc<[User]>, PlatformError>;
+    fn table(&self) -> Result<Arc<Table>, PlatformError>;
 }
 
-/// A user without secrets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
-    /// The slot, 1 to [`SLOTS`].
-    pub slot: u8,
-    /// The name, at most 16 bytes.
-    pub name: String,
-    /// Whether the user may log in at all.
-    pub enabled: bool,
-    /// The highest privilege on each channel; 15 is no access.
-    pub privileges: BTreeMap<u8, u8>,
+/// All users, without secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Table {
+    /// How many slots there are, slot 1 (the null user) included, 1 to 63.
+    pub slots: u8,
+    /// The slots in use.
+    pub users: Vec<UserEntry>,
 }
