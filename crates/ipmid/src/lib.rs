@@ -10,6 +10,8 @@ pub mod guid;
 mod identify;
 mod ipmid;
 pub mod platform;
+mod reservation;
+pub mod sensors;
 pub mod table;
 
 use bmc_daemon::{Context, Daemon};

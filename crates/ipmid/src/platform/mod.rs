@@ -1,7 +1,10 @@
 //! What ipmid needs of the board, as small traits: D-Bus behind one side, table-driven fakes of the tests behind the other.
 
+pub mod event_log;
+pub mod inventory;
 pub mod lan;
 pub mod power;
+pub mod sensors;
 pub mod sessions;
 pub mod users;
 
@@ -51,4 +54,10 @@ pub struct Platform {
     pub lan: Box<dyn lan::Lan>,
     /// Sessions of all channels.
     pub sessions: Box<dyn sessions::Sessions>,
+    /// Sensors.
+    pub sensors: Box<dyn sensors::Sensors>,
+    /// The system event log.
+    pub event_log: Box<dyn event_log::EventLog>,
+    /// FRU inventory areas.
+    pub inventory: std::sync::Arc<dyn inventory::Inventory>,
 }
