@@ -6,11 +6,19 @@
 #[macro_use]
 mod layout;
 
+pub mod asf;
 pub mod codec;
 pub mod command;
 mod completion;
+mod frame_error;
+pub mod lan_message;
 mod message;
+pub mod rakp;
 pub mod record;
+pub mod rmcp;
+pub mod rmcp_plus;
+pub mod session_v15;
 
 pub use completion::CompletionCode;
+pub use frame_error::FrameError;
 pub use message::{Lun, NetFn, Privilege};

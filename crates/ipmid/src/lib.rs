@@ -12,9 +12,18 @@ mod ipmid;
 pub mod platform;
 mod reservation;
 pub mod sensors;
+pub mod service;
 pub mod table;
 
+use std::sync::Arc;
+
 use bmc_daemon::{Context, Daemon};
+
+use config::Config;
+use guid::Guids;
+use platform::inventory::FruFiles;
+use sensors::DbusSensors;
+use service::Settings;
 
 pub use ipmid::{Ipmid, Kept};
 
@@ -26,10 +35,17 @@ pub const DAEMON: Daemon = Daemon {
 };
 
 async fn run(context: Context) -> anyhow::Result<()> {
-    bmc_daemon::keep_connected(&context, async |_connection| {
-        context.ready();
-        context.shutdown().requested().await;
-        Ok(())
+    let config: Config = context.config()?;
+    let frus = Arc::new(FruFiles::new(config.fru.clone()));
+    let settings = Settings {
+        sensors: DbusSensors::new(context.state_file("sensor-numbers.json")?, frus),
+        config,
+        guids: Guids::load(&context)?,
+        channels: Arc::new(context.channels()?),
+        kept: Arc::default(),
+    };
+    bmc_daemon::keep_connected(&context, async |connection| {
+        service::serve(&connection, &settings, || context.ready()).await
     })
     .await
 }

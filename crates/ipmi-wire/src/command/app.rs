@@ -86,7 +86,7 @@ impl Encode for DeviceId {
             self.device_id,
             u8::from(self.device_sdrs) << 7 | self.device_revision & 0x0F,
             u8::from(self.update_in_progress) << 7 | self.firmware_major & 0x7F,
-            (minor / 10) << 4 | minor % 10,
+            ((minor / 10) << 4) | (minor % 10),
             IPMI_VERSION,
             self.support.0,
             m0,

@@ -22,8 +22,7 @@ command! {
     GetChannelInfo = APP 0x42 "Get Channel Info", AtLeast(User), ChannelNumber => ChannelInfo
 }
 
-/// The channel number that stands for the one that a request came over.
-pub const THIS_CHANNEL: u8 = 0x0E;
+pub use super::session::THIS_CHANNEL;
 
 /// A channel as a request names it, 0 to 15; [`THIS_CHANNEL`] is the request's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

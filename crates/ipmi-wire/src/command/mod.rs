@@ -14,6 +14,7 @@ pub mod fru;
 pub mod sdr;
 pub mod sel;
 pub mod sensor;
+pub mod session;
 pub mod transport;
 
 use crate::{

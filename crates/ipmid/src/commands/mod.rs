@@ -9,3 +9,6 @@ pub(crate) mod sdr;
 pub(crate) mod sel;
 pub(crate) mod sensor;
 pub(crate) mod user;
+
+#[cfg(test)]
+mod tests;

@@ -56,7 +56,11 @@ pub(crate) fn reserve(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<Reservation, 
 }
 
 /// Also for the device SDRs, which are the same records.
-pub(crate) fn read(ipmid: &Ipmid, caller: &Caller, request: ReadRecord) -> Result<RecordData, CompletionCode> {
+pub(crate) fn read(
+    ipmid: &Ipmid,
+    caller: &Caller,
+    request: ReadRecord,
+) -> Result<RecordData, CompletionCode> {
     let snapshot = ipmid.platform.sensors.snapshot();
     let reserved = || ipmid.kept.reservations.holds_sdr(request.reservation, snapshot.generation);
     if request.offset != 0 && !reserved() {

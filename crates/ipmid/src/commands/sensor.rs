@@ -75,11 +75,9 @@ fn reading(ipmid: &Ipmid, caller: &Caller, sensor: SensorNumber) -> Result<Senso
     let (reading, status) = sensor.read();
     let state = state(&sensor, status);
     Ok(match sensor.raw(reading.value) {
-        Some(raw) if status.available => SensorReading {
-            reading: raw,
-            state,
-            thresholds: RESERVED_THRESHOLDS | sensor.reached(&reading),
-        },
+        Some(raw) if status.available => {
+            SensorReading { reading: raw, state, thresholds: RESERVED_THRESHOLDS | sensor.reached(&reading) }
+        }
         _ => SensorReading { reading: 0, state, thresholds: RESERVED_THRESHOLDS },
     })
 }
@@ -142,7 +140,11 @@ fn hysteresis(
     }
 }
 
-async fn set_hysteresis(ipmid: &Ipmid, caller: &Caller, request: NewHysteresis) -> Result<(), CompletionCode> {
+async fn set_hysteresis(
+    ipmid: &Ipmid,
+    caller: &Caller,
+    request: NewHysteresis,
+) -> Result<(), CompletionCode> {
     let sensor = find(ipmid, caller, request.number)?;
     if sensor.facts.hysteresis.is_none() {
         return Err(CompletionCode::ILLEGAL_FOR_SENSOR);
@@ -161,7 +163,11 @@ fn thresholds(ipmid: &Ipmid, caller: &Caller, sensor: SensorNumber) -> Result<Th
     Ok(Thresholds { mask: sensor.record.readable, values: sensor.record.thresholds })
 }
 
-async fn set_thresholds(ipmid: &Ipmid, caller: &Caller, request: NewThresholds) -> Result<(), CompletionCode> {
+async fn set_thresholds(
+    ipmid: &Ipmid,
+    caller: &Caller,
+    request: NewThresholds,
+) -> Result<(), CompletionCode> {
     let sensor = find(ipmid, caller, request.number)?;
     let changes = changes(&sensor, &request.thresholds)?;
     if !changes.is_empty() {

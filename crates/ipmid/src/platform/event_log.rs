@@ -53,8 +53,7 @@ pub struct DbusEventLog {
 #[zbus::proxy(
     interface = "org.ferrite.EventLog",
     default_service = "xyz.openbmc_project.Logging.IPMI",
-    default_path = "/xyz/openbmc_project/Logging/IPMI",
-    gen_blocking = false
+    default_path = "/xyz/openbmc_project/Logging/IPMI"
 )]
 trait Log {
     fn info(&self) -> zbus::Result<(u32, u32, u32, u32, bool)>;
@@ -101,7 +100,8 @@ impl EventLog for DbusEventLog {
     fn get(&self, id: u16) -> Pending<'_, LogRecord> {
         Box::pin(async move {
             let (id, next, bytes) = self.log().await?.get(id).await.map_err(failure)?;
-            let bytes = bytes.try_into().map_err(|_| PlatformError::Failed("a record of a wrong size".into()))?;
+            let bytes =
+                bytes.try_into().map_err(|_| PlatformError::Failed("a record of a wrong size".into()))?;
             Ok(LogRecord { id, next, bytes })
         })
     }

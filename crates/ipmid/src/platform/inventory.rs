@@ -141,7 +141,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (there, missing) = (dir.path().join("a"), dir.path().join("b"));
         std::fs::write(&there, [1, 2, 3, 4, 5]).unwrap();
-        let frus = FruFiles::new(vec![file(3, &missing), file(1, &there), file(1, &missing), file(255, &there)]);
+        let frus =
+            FruFiles::new(vec![file(3, &missing), file(1, &there), file(1, &missing), file(255, &there)]);
         assert_eq!(frus.list().iter().map(|fru| (fru.id, fru.size)).collect::<Vec<_>>(), [(1, 5)]);
         assert_eq!(frus.read(1, 3, 200).await, Ok(vec![4, 5]));
         assert_eq!(frus.read(1, 9, 1).await, Ok(vec![]));

@@ -1,5 +1,6 @@
 //! What ipmid needs of the board, as small traits: D-Bus behind one side, table-driven fakes of the tests behind the other.
 
+pub mod dbus;
 pub mod event_log;
 pub mod inventory;
 pub mod lan;
@@ -8,7 +9,7 @@ pub mod sensors;
 pub mod sessions;
 pub mod users;
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use ipmi_wire::CompletionCode;
 
@@ -47,17 +48,20 @@ impl From<PlatformError> for CompletionCode {
 /// All providers, each behind its own trait.
 pub struct Platform {
     /// Power and identify.
-    pub power: Box<dyn power::Power>,
+    pub power: Arc<dyn power::Power>,
     /// The user table.
-    pub users: Box<dyn users::Users>,
+    pub users: Arc<dyn users::Users>,
     /// Interfaces and LAN channels.
-    pub lan: Box<dyn lan::Lan>,
+    pub lan: Arc<dyn lan::Lan>,
     /// Sessions of all channels.
-    pub sessions: Box<dyn sessions::Sessions>,
+    pub sessions: Arc<dyn sessions::Sessions>,
     /// Sensors.
-    pub sensors: Box<dyn sensors::Sensors>,
+    pub sensors: Arc<dyn sensors::Sensors>,
     /// The system event log.
-    pub event_log: Box<dyn event_log::EventLog>,
+    pub event_log: Arc<dyn event_log::EventLog>,
     /// FRU inventory areas.
-    pub inventory: std::sync::Arc<dyn inventory::Inventory>,
+    pub inventory: Arc<dyn inventory::Inventory>,
 }
+
+#[cfg(test)]
+pub(crate) mod fake;

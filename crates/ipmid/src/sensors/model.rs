@@ -137,7 +137,8 @@ impl Model {
         };
         object.cell.update(interface, properties, now);
         // Most signals are one reading: they have no static fact.
-        let reading_only = interface == names::VALUE && properties.len() == 1 && properties.contains_key("Value");
+        let reading_only =
+            interface == names::VALUE && properties.len() == 1 && properties.contains_key("Value");
         if !reading_only {
             self.dirty |= object.facts.update(interface, properties);
         }
@@ -167,9 +168,8 @@ impl Model {
         self.dirty = false;
         let present = self.objects.iter().filter(|(_, object)| object.is_sensor);
         let assigned = self.numbers.assign(present.clone().map(|(path, _)| path.as_str()));
-        let mut present: Vec<_> = present
-            .filter_map(|(path, object)| Some((self.numbers.get(path)?, path, object)))
-            .collect();
+        let mut present: Vec<_> =
+            present.filter_map(|(path, object)| Some((self.numbers.get(path)?, path, object))).collect();
         present.sort_by_key(|(address, ..)| *address);
         let mut id_strings = Names::default();
         let sensors = present.into_iter().map(|(address, path, object)| {

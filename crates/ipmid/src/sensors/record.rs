@@ -33,7 +33,8 @@ const FIRST_SENSOR_RECORD: u16 = 0x1000;
 
 /// How raw bytes of the sensor stand for values in IPMI's unit.
 pub(crate) fn conversion(facts: &Facts, kind: Kind, unit: Unit) -> Conversion {
-    let range = if facts.min.is_finite() && facts.max.is_finite() { (facts.min, facts.max) } else { kind.range };
+    let range =
+        if facts.min.is_finite() && facts.max.is_finite() { (facts.min, facts.max) } else { kind.range };
     Conversion::for_range(range.0 * unit.scale, range.1 * unit.scale)
 }
 
@@ -82,9 +83,9 @@ fn capabilities(facts: &Facts, set: u8) -> u8 {
 
 /// Which thresholds are set, and the events they give.
 pub(crate) fn masks(facts: &Facts) -> (u8, u16) {
-    facts.set_thresholds().fold((0, 0), |(set, events), (threshold, _)| {
-        (set | threshold.bit(), events | event(threshold))
-    })
+    facts
+        .set_thresholds()
+        .fold((0, 0), |(set, events), (threshold, _)| (set | threshold.bit(), events | event(threshold)))
 }
 
 /// The event of a threshold: two bits each, going low then going high; a lower one is crossed downwards, an upper one upwards.

@@ -85,7 +85,13 @@ impl Sensor {
     }
 
     /// Whether a sensor with these facts would be no other than this one.
-    pub(crate) fn is_current(&self, provider: &str, name: &str, facts: &Facts, cell: &Arc<ReadingCell>) -> bool {
+    pub(crate) fn is_current(
+        &self,
+        provider: &str,
+        name: &str,
+        facts: &Facts,
+        cell: &Arc<ReadingCell>,
+    ) -> bool {
         *self.provider == *provider
             && self.record.name == name
             && self.facts == *facts

@@ -54,6 +54,11 @@ impl DbusSensors {
         sensors
     }
 
+    /// The FRU devices whose locators stand among the records.
+    pub fn inventory(&self) -> &Arc<dyn Inventory> {
+        &self.shared.inventory
+    }
+
     /// Follows the sensors on `connection` until it closes; then all of them are unavailable until the next call.
     ///
     /// # Errors
@@ -123,7 +128,11 @@ impl DbusSensors {
     }
 
     /// Writes properties, and has the snapshot show them at once: the client that set a threshold reads it back next.
-    async fn write(&self, sensor: &Sensor, properties: &[(String, String, f64)]) -> Result<(), PlatformError> {
+    async fn write(
+        &self,
+        sensor: &Sensor,
+        properties: &[(String, String, f64)],
+    ) -> Result<(), PlatformError> {
         let connection = lock(&self.shared.connection).clone().ok_or(PlatformError::Absent("sensord"))?;
         for (interface, property, value) in properties {
             let arguments = (interface, property, Variant::F64(*value));
@@ -134,7 +143,13 @@ impl DbusSensors {
                 .await
                 .map_err(failure)?;
             let written = [(property.clone(), (*value).into())].into();
-            lock(&self.shared.model).change(&sensor.provider, &sensor.path, interface, &written, Instant::now());
+            lock(&self.shared.model).change(
+                &sensor.provider,
+                &sensor.path,
+                interface,
+                &written,
+                Instant::now(),
+            );
         }
         self.publish();
         Ok(())
