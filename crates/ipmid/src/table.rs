@@ -13,6 +13,10 @@ pub const TABLE: &[&[Entry]] = &[
     commands::user::COMMANDS,
     commands::chassis::COMMANDS,
     commands::lan::COMMANDS,
+    commands::sensor::COMMANDS,
+    commands::sdr::COMMANDS,
+    commands::sel::COMMANDS,
+    commands::fru::COMMANDS,
 ];
 
 const _: () =

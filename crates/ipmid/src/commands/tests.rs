@@ -304,3 +304,11 @@ async fn a_session_is_closed_by_id_or_by_handle() {
     assert_eq!(ask(&ipmid, APP, 0x3C, &[8, 0, 0, 0]).await, Err(0x87));
     assert_eq!(ask(&ipmid, APP, 0x3C, &[0, 0, 0, 0, 4]).await, Err(0x88));
 }
+
+#[tokio::test]
+async fn the_self_test_names_what_it_found() {
+    let board = Arc::new(Board::running());
+    let ipmid = fake::ipmid(&board);
+    // No sensors: the repository has nothing to describe.
+    assert_eq!(ask(&ipmid, APP, 0x04, &[]).await.unwrap(), [0x57, 0x08]);
+}

@@ -20,6 +20,7 @@ use crate::{
     guid::Guids,
     ipmid::{Ipmid, Kept},
     platform,
+    sensors::DbusSensors,
 };
 use channel_owners::ChannelOwners;
 use direct_line::DirectLine;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub guids: Guids,
     /// `channels.toml`.
     pub channels: Arc<ChannelTable>,
+    /// Sensors, their numbers and records, and FRU devices.
+    pub sensors: DbusSensors,
     /// Timers and the like.
     pub kept: Arc<Kept>,
 }
@@ -42,10 +45,10 @@ pub struct Settings {
 /// # Errors
 /// Where somebody else owns the name, or the bus fails.
 pub async fn serve(connection: &Connection, settings: &Settings, ready: impl FnOnce()) -> anyhow::Result<()> {
-    let Settings { config, guids, channels, kept } = settings;
+    let Settings { config, guids, channels, sensors, kept } = settings;
     // Ends the tasks when this function does, however it does.
     let mut tasks = JoinSet::new();
-    let platform = platform::dbus::connect(connection, channels, &mut tasks).await?;
+    let platform = platform::dbus::connect(connection, channels, sensors, &mut tasks).await?;
     let power = Arc::clone(&platform.power);
     let owners = ChannelOwners::start(connection, channels, &mut tasks).await?;
     let ipmid = Ipmid::new(config, *guids, Arc::clone(channels), platform, Arc::clone(kept));

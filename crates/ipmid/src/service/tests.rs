@@ -12,7 +12,10 @@ type Execute = (u8, u8, u8, u8, Vec<u8>);
 
 fn settings() -> Settings {
     let channels = ChannelTable::read(std::path::Path::new("/nonexistent")).unwrap();
+    // Never written to: no sensor comes on these buses.
+    let numbers = bmc_daemon::StateFile::new("/nonexistent/sensor-numbers.json".into());
     Settings {
+        sensors: DbusSensors::new(numbers, Arc::new(platform::inventory::FruFiles::default())),
         config: Config::default(),
         guids: Guids::default(),
         channels: Arc::new(channels),
