@@ -4,6 +4,7 @@
 //! `dbus-interfaces/`, and a test holds servers and proxies against it.
 
 pub mod direct_line;
+pub mod discovery;
 pub mod execute;
 pub mod names;
 pub mod network;

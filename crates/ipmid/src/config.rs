@@ -3,13 +3,24 @@
 use ipmi_wire::command::app::{DeviceId, DeviceSupport};
 use serde::Deserialize;
 
+use crate::platform::inventory::FruFile;
+
 /// The settings; each has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// What Get Device ID says.
     pub device: Device,
+    /// FRU inventory areas, `[[fru]]`.
+    pub fru: Vec<FruFile>,
 }
+
+/// What the controller can do, for Get Device ID and its locator record alike.
+pub(crate) const DEVICE_SUPPORT: u8 = DeviceSupport::CHASSIS
+    | DeviceSupport::FRU_INVENTORY
+    | DeviceSupport::SEL
+    | DeviceSupport::SDR_REPOSITORY
+    | DeviceSupport::SENSORS;
 
 /// `[device]`: the controller's identity, the board vendor's to fill in.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -68,11 +79,6 @@ impl TryFrom<String> for Firmware {
 impl Device {
     /// The answer to Get Device ID.
     pub fn device_id(&self) -> DeviceId {
-        let support = DeviceSupport::CHASSIS
-            | DeviceSupport::FRU_INVENTORY
-            | DeviceSupport::SEL
-            | DeviceSupport::SDR_REPOSITORY
-            | DeviceSupport::SENSORS;
         DeviceId {
             device_id: self.id,
             device_sdrs: false,
@@ -80,7 +86,7 @@ impl Device {
             update_in_progress: false,
             firmware_major: self.firmware.major,
             firmware_minor: self.firmware.minor,
-            support: DeviceSupport(support),
+            support: DeviceSupport(DEVICE_SUPPORT),
             manufacturer: self.manufacturer,
             product: self.product,
             auxiliary_revision: self.auxiliary,

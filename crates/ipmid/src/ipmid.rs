@@ -11,7 +11,10 @@ use ipmi_wire::{
     command::{app::DeviceId, app_channel::ChannelNumber},
 };
 
-use crate::{config::Config, dispatch::Caller, guid::Guids, identify::Identify, platform::Platform};
+use crate::{
+    config::Config, dispatch::Caller, guid::Guids, identify::Identify, platform::Platform,
+    reservation::Reservations,
+};
 
 /// The controller's identity, its channels, and the board behind it.
 pub struct Ipmid {
@@ -27,6 +30,7 @@ pub struct Ipmid {
 #[derive(Debug, Default)]
 pub struct Kept {
     pub(crate) identify: Identify,
+    pub(crate) reservations: Reservations,
     /// The channel of the last Chassis Control, for Get System Restart Cause; 0 before the first.
     control_channel: AtomicU8,
 }

@@ -10,6 +10,8 @@ pub mod guid;
 mod identify;
 mod ipmid;
 pub mod platform;
+mod reservation;
+pub mod sensors;
 pub mod service;
 pub mod table;
 
@@ -17,7 +19,10 @@ use std::sync::Arc;
 
 use bmc_daemon::{Context, Daemon};
 
+use config::Config;
 use guid::Guids;
+use platform::inventory::FruFiles;
+use sensors::DbusSensors;
 use service::Settings;
 
 pub use ipmid::{Ipmid, Kept};
@@ -30,8 +35,11 @@ pub const DAEMON: Daemon = Daemon {
 };
 
 async fn run(context: Context) -> anyhow::Result<()> {
+    let config: Config = context.config()?;
+    let frus = Arc::new(FruFiles::new(config.fru.clone()));
     let settings = Settings {
-        config: context.config()?,
+        sensors: DbusSensors::new(context.state_file("sensor-numbers.json")?, frus),
+        config,
         guids: Guids::load(&context)?,
         channels: Arc::new(context.channels()?),
         kept: Arc::default(),

@@ -10,6 +10,10 @@ pub mod app;
 pub mod app_channel;
 pub mod app_user;
 pub mod chassis;
+pub mod fru;
+pub mod sdr;
+pub mod sel;
+pub mod sensor;
 pub mod session;
 pub mod transport;
 

@@ -1,6 +1,7 @@
 //! A board that is a table: tests fill it in and see what was asked of it.
 
 use std::{
+    collections::BTreeMap,
     future::ready,
     net::Ipv4Addr,
     sync::{Arc, Mutex},
@@ -12,12 +13,20 @@ use ipmi_wire::command::app::Guid;
 
 use super::{
     Pending, Platform, PlatformError,
+    event_log::{EventLog, LogInfo, LogRecord},
+    inventory::{FruDevice, Inventory},
     lan::{Interface, Lan, LanOffer},
     power::{Power, PowerAction, PowerStatus, RestorePolicy},
+    sensors::Sensors,
     sessions::{Session, Sessions},
     users::{Table, Users},
 };
-use crate::{Ipmid, Kept, config::Config, guid::Guids};
+use crate::{
+    Ipmid, Kept,
+    config::Config,
+    guid::Guids,
+    sensors::{Hysteresis, Sensor, Snapshot, Threshold},
+};
 
 /// The state of a fake board. `None` is a provider that is not on the bus.
 #[derive(Debug, Default)]
@@ -26,6 +35,10 @@ pub(crate) struct Board {
     pub(crate) users: Mutex<Option<Table>>,
     pub(crate) interface: Mutex<Option<Interface>>,
     pub(crate) sessions: Mutex<Vec<Session>>,
+    pub(crate) sensors: Mutex<Arc<Snapshot>>,
+    /// Records by ID, and when the log was last erased.
+    pub(crate) log: Mutex<(BTreeMap<u16, [u8; 16]>, u32)>,
+    pub(crate) frus: Mutex<BTreeMap<u8, Vec<u8>>>,
     /// What was asked of it, in order.
     pub(crate) asked: Mutex<Vec<String>>,
     /// Never answers an action.
@@ -71,8 +84,15 @@ impl Board {
 /// A controller on `board` with OpenBMC's channels.
 pub(crate) fn ipmid(board: &Arc<Board>) -> Ipmid {
     let channels = ChannelTable::read(std::path::Path::new("/nonexistent")).unwrap();
-    let platform =
-        Platform { power: board.clone(), users: board.clone(), lan: board.clone(), sessions: board.clone() };
+    let platform = Platform {
+        power: board.clone(),
+        users: board.clone(),
+        lan: board.clone(),
+        sessions: board.clone(),
+        sensors: board.clone(),
+        event_log: board.clone(),
+        inventory: board.clone(),
+    };
     let guids = Guids { system: Guid([1; 16]), device: Guid([2; 16]) };
     Ipmid::new(&Config::default(), guids, Arc::new(channels), platform, Arc::new(Kept::default()))
 }
@@ -121,5 +141,100 @@ impl Lan for Board {
 impl Sessions for Board {
     fn active(&self) -> Pending<'_, Vec<Session>> {
         Box::pin(ready(Ok(self.sessions.lock().unwrap().clone())))
+    }
+
+    fn close<'a>(&'a self, session: &'a Session) -> Pending<'a, ()> {
+        self.ask(format!("close {}", session.id))
+    }
+}
+
+impl Sensors for Board {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.sensors.lock().unwrap().clone()
+    }
+
+    fn set_thresholds<'a>(
+        &'a self,
+        sensor: &'a Sensor,
+        thresholds: &'a [(Threshold, f64)],
+    ) -> Pending<'a, ()> {
+        let all: Vec<_> = thresholds.iter().map(|(t, value)| format!("{} {value}", t.property())).collect();
+        self.ask(format!("{}: {}", sensor.path, all.join(", ")))
+    }
+
+    fn set_hysteresis<'a>(&'a self, sensor: &'a Sensor, hysteresis: Hysteresis) -> Pending<'a, ()> {
+        self.ask(format!("{}: {} {}", sensor.path, hysteresis.positive, hysteresis.negative))
+    }
+}
+
+impl Board {
+    /// The record that `id` stands for, as in [`EventLog::get`].
+    fn logged(&self, id: u16) -> Result<u16, PlatformError> {
+        let log = &self.log.lock().unwrap().0;
+        let id = match id {
+            0 => log.keys().next().copied(),
+            0xFFFF => log.keys().next_back().copied(),
+            id => log.contains_key(&id).then_some(id),
+        };
+        id.ok_or(PlatformError::NotPresent)
+    }
+}
+
+impl EventLog for Board {
+    fn info(&self) -> Pending<'_, LogInfo> {
+        let log = self.log.lock().unwrap();
+        let records = u32::try_from(log.0.len()).unwrap();
+        let info = LogInfo { records, free: 100 - records, last_erase: log.1, ..LogInfo::default() };
+        Box::pin(ready(Ok(info)))
+    }
+
+    fn get(&self, id: u16) -> Pending<'_, LogRecord> {
+        Box::pin(ready(self.logged(id).map(|id| {
+            let log = &self.log.lock().unwrap().0;
+            let next = log.range(id + 1..).next().map_or(0xFFFF, |(id, _)| *id);
+            LogRecord { id, next, bytes: log[&id] }
+        })))
+    }
+
+    fn add(&self, record: [u8; 16]) -> Pending<'_, u16> {
+        let log = &mut self.log.lock().unwrap().0;
+        let id = log.keys().next_back().map_or(1, |id| id + 1);
+        log.insert(id, record);
+        Box::pin(ready(Ok(id)))
+    }
+
+    fn delete(&self, id: u16) -> Pending<'_, u16> {
+        let id = self.logged(id);
+        if let Ok(id) = &id {
+            self.log.lock().unwrap().0.remove(id);
+        }
+        Box::pin(ready(id))
+    }
+
+    fn clear(&self) -> Pending<'_, ()> {
+        self.log.lock().unwrap().0.clear();
+        self.log.lock().unwrap().1 += 1;
+        self.ask("clear log".to_owned())
+    }
+}
+
+impl Inventory for Board {
+    fn list(&self) -> Vec<FruDevice> {
+        let frus = self.frus.lock().unwrap();
+        let device = |(id, bytes): (&u8, &Vec<u8>)| FruDevice {
+            id: *id,
+            name: format!("FRU {id}"),
+            size: u16::try_from(bytes.len()).unwrap(),
+            entity: (7, 1),
+        };
+        frus.iter().map(device).collect()
+    }
+
+    fn read(&self, id: u8, offset: u16, count: u8) -> Pending<'_, Vec<u8>> {
+        let frus = self.frus.lock().unwrap();
+        let bytes = frus
+            .get(&id)
+            .map(|bytes| bytes.iter().skip(usize::from(offset)).take(usize::from(count)).copied().collect());
+        Box::pin(ready(bytes.ok_or(PlatformError::NotPresent)))
     }
 }

@@ -1,8 +1,11 @@
 //! What ipmid needs of the board, as small traits: D-Bus behind one side, table-driven fakes of the tests behind the other.
 
 pub mod dbus;
+pub mod event_log;
+pub mod inventory;
 pub mod lan;
 pub mod power;
+pub mod sensors;
 pub mod sessions;
 pub mod users;
 
@@ -52,6 +55,12 @@ pub struct Platform {
     pub lan: Arc<dyn lan::Lan>,
     /// Sessions of all channels.
     pub sessions: Arc<dyn sessions::Sessions>,
+    /// Sensors.
+    pub sensors: Arc<dyn sensors::Sensors>,
+    /// The system event log.
+    pub event_log: Arc<dyn event_log::EventLog>,
+    /// FRU inventory areas.
+    pub inventory: Arc<dyn inventory::Inventory>,
 }
 
 #[cfg(test)]

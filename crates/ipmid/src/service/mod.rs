@@ -1,6 +1,7 @@
 //! ipmid on the bus: `execute` for everybody whom the bus' policy lets call it, a direct line for owners of a channel.
 
 mod channel_owners;
+mod direct_line;
 mod front;
 
 use std::{collections::HashMap, sync::Arc};
@@ -19,8 +20,10 @@ use crate::{
     guid::Guids,
     ipmid::{Ipmid, Kept},
     platform,
+    sensors::DbusSensors,
 };
 use channel_owners::ChannelOwners;
+use direct_line::DirectLine;
 use front::Front;
 
 /// What outlives a connection to the bus.
@@ -31,6 +34,8 @@ pub struct Settings {
     pub guids: Guids,
     /// `channels.toml`.
     pub channels: Arc<ChannelTable>,
+    /// Sensors, their numbers and records, and FRU devices.
+    pub sensors: DbusSensors,
     /// Timers and the like.
     pub kept: Arc<Kept>,
 }
@@ -40,15 +45,17 @@ pub struct Settings {
 /// # Errors
 /// Where somebody else owns the name, or the bus fails.
 pub async fn serve(connection: &Connection, settings: &Settings, ready: impl FnOnce()) -> anyhow::Result<()> {
-    let Settings { config, guids, channels, kept } = settings;
+    let Settings { config, guids, channels, sensors, kept } = settings;
     // Ends the tasks when this function does, however it does.
     let mut tasks = JoinSet::new();
-    let platform = platform::dbus::connect(connection, channels, &mut tasks).await?;
+    let platform = platform::dbus::connect(connection, channels, sensors, &mut tasks).await?;
     let power = Arc::clone(&platform.power);
     let owners = ChannelOwners::start(connection, channels, &mut tasks).await?;
     let ipmid = Ipmid::new(config, *guids, Arc::clone(channels), platform, Arc::clone(kept));
     let front = Arc::new(Front::new(ipmid, owners));
     let objects = connection.object_server();
+    let line = DirectLine::new(Arc::clone(&front));
+    objects.at(ipmi::PATH, line).await.context("cannot serve the direct line")?;
     objects.at(ipmi::PATH, Server(front)).await.context("cannot serve the command queue")?;
     own_name(connection).await?;
     ready();

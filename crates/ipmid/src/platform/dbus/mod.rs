@@ -12,22 +12,33 @@ use bmc_daemon::ChannelTable;
 use tokio::task::JoinSet;
 use zbus::{Connection, Message};
 
-use super::{Platform, PlatformError};
+use super::{Platform, PlatformError, event_log::DbusEventLog};
+use crate::sensors::DbusSensors;
 
-/// The platform behind `connection`. The tasks that keep its mirrors live in `tasks` and end with it.
+/// The platform behind `connection`. `sensors` outlives it and follows it from now on. The tasks that keep its mirrors live in `tasks` and end with it.
 ///
 /// # Errors
 /// Where the bus takes no subscription.
 pub async fn connect(
     connection: &Connection,
     channels: &Arc<ChannelTable>,
+    sensors: &DbusSensors,
     tasks: &mut JoinSet<()>,
 ) -> zbus::Result<Platform> {
+    let (follower, followed) = (sensors.clone(), connection.clone());
+    tasks.spawn(async move {
+        if let Err(error) = follower.follow(&followed).await {
+            tracing::warn!("sensors are not followed: {error}");
+        }
+    });
     Ok(Platform {
         power: Arc::new(power::DbusPower::start(connection, tasks).await?),
         users: Arc::new(users::DbusUsers::start(connection, tasks).await?),
         lan: Arc::new(lan::DbusLan::start(connection, tasks).await?),
         sessions: Arc::new(sessions::DbusSessions::new(connection, channels)),
+        sensors: Arc::new(sensors.clone()),
+        event_log: Arc::new(DbusEventLog::new(connection.clone())),
+        inventory: Arc::clone(sensors.inventory()),
     })
 }
 
@@ -50,16 +61,19 @@ where
 }
 
 /// What an error of the bus or of a provider means to a handler.
-fn platform_error(error: &zbus::Error) -> PlatformError {
-    const ABSENT: [&str; 4] = [
-        "org.freedesktop.DBus.Error.ServiceUnknown",
-        "org.freedesktop.DBus.Error.NameHasNoOwner",
-        "org.freedesktop.DBus.Error.UnknownObject",
-        "org.freedesktop.DBus.Error.UnknownInterface",
-    ];
+pub(crate) fn platform_error(error: &zbus::Error) -> PlatformError {
+    use zbus::fdo::Error as Standard;
     match error {
-        zbus::Error::MethodError(name, _, _) if ABSENT.contains(&name.as_str()) => {
-            PlatformError::Absent("the provider")
+        zbus::Error::FDO(standard) => match standard.as_ref() {
+            Standard::ServiceUnknown(_)
+            | Standard::NameHasNoOwner(_)
+            | Standard::UnknownObject(_)
+            | Standard::UnknownInterface(_)
+            | Standard::NoReply(_) => PlatformError::Absent("the provider"),
+            other => PlatformError::Refused(other.to_string()),
+        },
+        zbus::Error::MethodError(name, _, _) if name.as_str() == "org.ferrite.Error.NotPresent" => {
+            PlatformError::NotPresent
         }
         zbus::Error::MethodError(name, text, _) => {
             PlatformError::Refused(format!("{name}: {}", text.as_deref().unwrap_or("")))
