@@ -20,7 +20,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use crate::crypto::{Keys, Suite};
 
 /// Nothing is ever sent twice: a lost answer is an error, so that retries cannot hide a fault.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The software ID that remote consoles use (v2.0§5.5).
 const CONSOLE: u8 = 0x81;
