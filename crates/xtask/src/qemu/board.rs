@@ -56,7 +56,7 @@ impl Board {
         let script = format!(
             "cd /shared && exec qemu-system-arm -M ast2600-evb -accel tcg -m 1G -display none -no-reboot \
              -kernel vmlinuz -dtb board.dtb -initrd '{image}' \
-             -append 'console=ttyS4,115200 net.ifnames=0 systemd.show_status=1' \
+             -append 'console=ttyS4,115200 net.ifnames=0 systemd.show_status=1 systemd.journald.forward_to_console=1' \
              -serial file:console.log -qmp unix:qmp.sock,server=on,wait=off \
              -nic user,model=ftgmac100,hostfwd=udp:127.0.0.1:{port}-:623"
         );

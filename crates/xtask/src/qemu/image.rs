@@ -130,6 +130,9 @@ fn lay_out(overlay: &Path, ferrite: &Path, account: &Account<'_>) -> Result<()> 
     let secrets = overlay.join("etc/ferrite");
     fs::create_dir_all(&secrets)?;
     fs::write(secrets.join("demo-password"), account.password)?;
+    // Debian makes this link when base-files is configured; the bus' well-known address goes through it.
+    fs::create_dir_all(overlay.join("var"))?;
+    symlink("/run", overlay.join("var/run"))?;
     fs::write(overlay.join("etc/machine-id"), "")?;
     fs::write(overlay.join("etc/hostname"), "ast2600-evb\n")?;
     fs::write(overlay.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n")?;
