@@ -104,10 +104,15 @@ impl Board {
 
 /// Tells the QEMU behind `socket` to end at once.
 pub(crate) fn quit(socket: &Path) -> Result<()> {
-    use std::{io::Write as _, os::unix::net::UnixStream};
+    use std::{
+        io::{Read as _, Write as _},
+        os::unix::net::UnixStream,
+    };
     let mut qmp =
         UnixStream::connect(socket).with_context(|| format!("no QEMU listens at {}", socket.display()))?;
     qmp.write_all(b"{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"quit\"}\n")?;
+    // QEMU closes the connection when it ends; one that is closed earlier takes its commands with it.
+    let _ = qmp.read_to_end(&mut Vec::new());
     Ok(())
 }
 
