@@ -162,7 +162,7 @@ fn pack(tools: &ToolRoot, kernel: &Kernel, base: &Path, work: &Path) -> Result<(
         LEFT_OUT.iter().map(|unit| format!("'{}/usr/lib/systemd/system/{unit}'", tree.display())).collect();
     let mut copy = as_root("sh");
     copy.arg("-ec").arg(format!(
-        "rm -rf '{tree}' && cp -a '{base}' '{tree}' && cp -a --no-preserve=ownership '{overlay}/.' '{tree}/' && chown -R root:root '{tree}/etc' \
+        "rm -rf '{tree}' && cp -a '{base}' '{tree}' && rm -rf '{tree}/var/run' && cp -a --no-preserve=ownership '{overlay}/.' '{tree}/' && chown -R root:root '{tree}/etc' \
          && mkdir -p '{tree}/usr/lib/modules' && cp -a '{modules}' '{tree}/usr/lib/modules/' && ln -sf usr/lib/systemd/systemd '{tree}/init' \
          && rm -rf '{tree}/usr/share/doc' '{tree}/usr/share/locale' '{tree}/usr/share/man' '{tree}/var/cache' '{tree}/var/lib/apt' \
          && rm -rf {left_out} '{tree}/usr/lib/udev/hwdb.d' \
