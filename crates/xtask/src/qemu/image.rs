@@ -177,7 +177,7 @@ fn pack(tools: &ToolRoot, kernel: &Kernel, base: &Path, work: &Path) -> Result<(
     // Only the drivers of the board and what they depend on: all modules together are twice the rest of the image.
     let script = format!(
         "cd /shared/tree && depmod -b . {version} \
-         && modprobe -d . -S {version} --show-depends --all {wanted} | sed -n 's|^insmod ||p' | sed 's|.*/usr/lib/modules/|usr/lib/modules/|; s|.*\\./lib/modules/|usr/lib/modules/|' | sort -u > /shared/wanted \
+         && modprobe -d . -S {version} --show-depends --all {wanted} | sed -n 's|^insmod \\([^ ]*\\).*|\\1|p' | sed 's|.*/usr/lib/modules/|usr/lib/modules/|; s|.*\\./lib/modules/|usr/lib/modules/|' | sort -u > /shared/wanted \
          && find usr/lib/modules -name '*.ko*' | sort > /shared/all \
          && comm -13 /shared/wanted /shared/all | xargs rm -f && depmod -b . {version} \
          && find . -print0 | cpio --null --create --format=newc --quiet | zstd -T0 -3 --quiet --force -o /shared/root.cpio.zst",
