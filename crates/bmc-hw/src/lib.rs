@@ -1,5 +1,4 @@
 //! Hardware edges: hwmon attributes, i2c-dev and GPIO lines behind small traits.
 
 pub mod hwmon;
-//! Hardware edges: hwmon attributes, i2c-dev and GPIO lines behind small traits
 pub mod gpio;
