@@ -146,6 +146,14 @@ impl Rig {
         tokio::time::timeout(PATIENCE, find).await.expect("the signal came in time")
     }
 
+    /// Waits until the value of `path` is `wanted`, which it may have been before anyone listened.
+    async fn settled(&mut self, path: &'static str, wanted: f64) {
+        let value: f64 = self.get(path, sensors::VALUE, "Value").await;
+        if value != wanted {
+            self.property(path, "Value", |value: &f64| *value == wanted).await;
+        }
+    }
+
     /// Waits until `property` of `path` is told to be what `wanted` accepts.
     async fn property<T>(&mut self, path: &str, property: &str, wanted: impl Fn(&T) -> bool) -> T
     where
@@ -200,7 +208,7 @@ async fn crossing_a_threshold_sets_the_alarm_and_sends_the_signals() {
 #[tokio::test]
 async fn a_device_that_vanishes_is_nan_and_comes_back_under_another_number() {
     let mut rig = Rig::start().await;
-    rig.property(CPU, "Value", |value: &f64| *value == 40.0).await;
+    rig.settled(CPU, 40.0).await;
     fs::remove_dir_all(rig.sys("bus/i2c/devices/2-0049/hwmon/hwmon1")).unwrap();
     rig.property(CPU, "Available", |available: &bool| !available).await;
     assert!(rig.get::<f64>(CPU, sensors::VALUE, "Value").await.is_nan());
@@ -213,7 +221,7 @@ async fn a_device_that_vanishes_is_nan_and_comes_back_under_another_number() {
 #[tokio::test]
 async fn a_stuck_bus_is_unavailable_and_delays_no_other() {
     let mut rig = Rig::start().await;
-    rig.property(CPU, "Value", |value: &f64| *value == 40.0).await;
+    rig.settled(CPU, 40.0).await;
     // Opening a FIFO that nobody writes to blocks, as a wedged driver does.
     let fifo = rig.sys("bus/i2c/devices/2-0049/hwmon/hwmon1/temp1_input");
     fs::remove_file(&fifo).unwrap();
@@ -236,7 +244,7 @@ async fn a_stuck_bus_is_unavailable_and_delays_no_other() {
 #[tokio::test]
 async fn text_that_is_no_number_makes_a_sensor_unavailable_and_nothing_else() {
     let mut rig = Rig::start().await;
-    rig.property(CPU, "Value", |value: &f64| *value == 40.0).await;
+    rig.settled(CPU, 40.0).await;
     rig.put("bus/i2c/devices/2-0049/hwmon/hwmon1/temp1_input", "hot\n");
     rig.property(CPU, "Available", |available: &bool| !available).await;
     assert!(rig.get::<bool>(AMBIENT, sensors::AVAILABILITY, "Available").await);
@@ -245,7 +253,7 @@ async fn text_that_is_no_number_makes_a_sensor_unavailable_and_nothing_else() {
 #[tokio::test]
 async fn a_threshold_that_was_set_is_judged_at_once_and_outlives_a_restart() {
     let mut rig = Rig::start().await;
-    rig.property(AMBIENT, "Value", |value: &f64| *value == 20.0).await;
+    rig.settled(AMBIENT, 20.0).await;
     let proxy = rig.proxy(AMBIENT, CRITICAL).await;
     proxy.set_property("CriticalHigh", 19.0).await.unwrap();
     proxy.set_property("CriticalLow", -5.0).await.unwrap();
@@ -255,7 +263,8 @@ async fn a_threshold_that_was_set_is_judged_at_once_and_outlives_a_restart() {
     assert_eq!(rig.get::<f64>(AMBIENT, CRITICAL, "CriticalHigh").await, 19.0);
     assert_eq!(rig.get::<f64>(AMBIENT, CRITICAL, "CriticalLow").await, -5.0);
     assert_eq!(rig.get::<f64>(AMBIENT, sensors::HYSTERESIS, "Positive").await, 4.0);
-    rig.property(AMBIENT, "CriticalAlarmHigh", |alarm: &bool| *alarm).await;
+    rig.settled(AMBIENT, 20.0).await;
+    assert!(rig.get::<bool>(AMBIENT, CRITICAL, "CriticalAlarmHigh").await);
 }
 
 #[tokio::test]
@@ -281,7 +290,7 @@ impl FakeHost {
 async fn a_sensor_of_the_host_is_read_only_while_the_host_runs() {
     use bmc_dbus::names::power;
     let mut rig = Rig::start().await;
-    rig.property(AMBIENT, "Value", |value: &f64| *value == 20.0).await;
+    rig.settled(AMBIENT, 20.0).await;
     assert!(rig.get::<f64>(RAIL, sensors::VALUE, "Value").await.is_nan(), "nobody says that the host runs");
     let host = Builder::address(rig.bus.address()).build().await.unwrap();
     host.object_server().at(power::HOST_PATH, FakeHost("Running")).await.unwrap();
@@ -315,24 +324,22 @@ async fn the_table_says_everything_in_one_call() {
     let mut rig = Rig::start().await;
     rig.put("bus/i2c/devices/1-0048/hwmon/hwmon0/temp1_input", "60000\n");
     rig.property(AMBIENT, "CriticalAlarmHigh", |alarm: &bool| *alarm).await;
-    type Row = (zbus::OwnedObjectPath, f64, String, bool, bool, u64, Vec<String>);
-    let table: Vec<Row> =
-        rig.proxy(sensors::ROOT, sensors::SENSOR_TABLE).await.call("Read", &()).await.unwrap();
+    let table = bmc_dbus::sensors::SensorTableProxy::new(&rig.client).await.unwrap().read().await.unwrap();
     assert_eq!(table.len(), 5);
-    let row = table.iter().find(|row| row.0.as_str() == AMBIENT).unwrap();
+    let row = table.iter().find(|row| row.path.as_str() == AMBIENT).unwrap();
     assert_eq!(
-        (row.1, row.3, row.4, row.6.clone()),
+        (row.value, row.available, row.functional, row.alarms.clone()),
         (60.0, true, true, vec!["CriticalAlarmHigh".to_owned()])
     );
-    assert!(row.5 < 10_000, "age {} ms", row.5);
-    let rail = table.iter().find(|row| row.0.as_str() == RAIL).unwrap();
-    assert_eq!((rail.3, rail.5), (false, u64::MAX), "never read");
+    assert!(row.age_ms < 10_000, "age {} ms", row.age_ms);
+    let rail = table.iter().find(|row| row.path.as_str() == RAIL).unwrap();
+    assert_eq!((rail.available, rail.age_ms), (false, u64::MAX), "never read");
 }
 
 #[tokio::test]
 async fn the_history_holds_what_was_read() {
     let mut rig = Rig::start().await;
-    rig.property(CPU, "Value", |value: &f64| *value == 40.0).await;
+    rig.settled(CPU, 40.0).await;
     let proxy = rig.proxy(CPU, sensors::HISTORY).await;
     let raw: Vec<(u64, f64)> = proxy.call("Raw", &()).await.unwrap();
     assert!(!raw.is_empty() && raw.iter().all(|(at, value)| *at > 0 && *value == 40.0), "{raw:?}");
@@ -354,6 +361,50 @@ async fn every_sensor_is_managed_below_the_root() {
     let entity = &ambient[sensors::DECORATOR_IPMI]["EntityId"];
     assert_eq!(Variant::try_from(entity).unwrap(), Variant::U64(7));
     assert!(ambient.contains_key(CRITICAL) && ambient.contains_key(sensors::ASSOCIATIONS));
+}
+
+/// The lines between an interface's tags, without comments' and levels' indentation, sorted: order says nothing.
+fn members(xml: &str, interface: &str) -> Vec<String> {
+    let start =
+        xml.find(&format!("<interface name=\"{interface}\">")).unwrap_or_else(|| panic!("no {interface}"));
+    let mut lines: Vec<_> = xml[start..].lines().map(|line| line.trim().to_owned()).skip(1).collect();
+    let end = lines.iter().position(|line| line == "</interface>").unwrap();
+    lines.truncate(end);
+    lines.sort();
+    lines
+}
+
+#[tokio::test]
+async fn the_interfaces_are_served_as_their_xml_says() {
+    let rig = Rig::start().await;
+    let directory = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dbus-interfaces"));
+    let fan = "/xyz/openbmc_project/control/fanpwm/Pwm_1";
+    let served: [(&'static str, &[&str]); 3] = [
+        (sensors::ROOT, &[sensors::SENSOR_TABLE]),
+        (fan, &["xyz.openbmc_project.Control.FanPwm"]),
+        (
+            AMBIENT,
+            &[
+                sensors::VALUE,
+                sensors::AVAILABILITY,
+                sensors::OPERATIONAL_STATUS,
+                sensors::DECORATOR_IPMI,
+                sensors::ASSOCIATIONS,
+                sensors::HYSTERESIS,
+                sensors::HISTORY,
+                "xyz.openbmc_project.Sensor.ValueMutability",
+                CRITICAL,
+            ],
+        ),
+    ];
+    for (path, interfaces) in served {
+        let introspectable = rig.proxy(path, "org.freedesktop.DBus.Introspectable").await;
+        let xml: String = introspectable.call("Introspect", &()).await.unwrap();
+        for interface in interfaces {
+            let contract = fs::read_to_string(directory.join(format!("{interface}.xml"))).unwrap();
+            assert_eq!(members(&xml, interface), members(&contract, interface), "{interface}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ pub(super) struct FanPwm(pub(super) View);
 
 #[interface(name = "xyz.openbmc_project.Control.FanPwm")]
 impl FanPwm {
-    /// The duty as it was last read, 0 to 255; 0 where it cannot be read.
+    // The duty as it was last read, 0 to 255; 0 where it cannot be read.
     #[zbus(property)]
     #[allow(
         clippy::cast_possible_truncation,
