@@ -2,9 +2,9 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use bmc_dbus::names::sensors;
+use bmc_dbus::{names::sensors, sensors::SensorTableProxy};
 use serde::Serialize;
-use zbus::{Connection, Structure, Variant};
+use zbus::Connection;
 
 use super::{
     Command, Failure, Line, Output,
@@ -132,23 +132,11 @@ pub(super) async fn read(connection: &Connection) -> Result<Vec<Sensor>, Failure
         .collect())
 }
 
-/// Milliseconds by path: first and sixth member of each entry of `SensorTable.Read`.
+/// Milliseconds by path, of those that ever had a reading.
 async fn ages(connection: &Connection) -> zbus::Result<HashMap<String, u64>> {
-    let table = zbus::Proxy::new(connection, sensors::SERVICE, sensors::ROOT, sensors::SENSOR_TABLE).await?;
-    let reply = table.call_method("Read", &()).await?;
-    let body = reply.body();
-    let body: Structure<'_> = body.deserialize()?;
-    let Some(Variant::Array(entries)) = body.fields().first() else { return Ok(HashMap::new()) };
-    let age = |entry: &Variant<'_>| {
-        let Variant::Structure(entry) = entry else { return None };
-        match (entry.fields().first()?, entry.fields().get(5)?) {
-            (Variant::ObjectPath(path), Variant::U64(age)) if *age != u64::MAX => {
-                Some((path.to_string(), *age))
-            }
-            _ => None,
-        }
-    };
-    Ok(entries.iter().filter_map(age).collect())
+    let rows = SensorTableProxy::new(connection).await?.read().await?;
+    let known = rows.into_iter().filter(|row| row.age_ms != u64::MAX);
+    Ok(known.map(|row| (row.path.to_string(), row.age_ms)).collect())
 }
 
 fn render(sensors: &[Sensor]) -> String {
@@ -190,6 +178,8 @@ fn unit(name: &str) -> (&str, usize) {
 
 #[cfg(test)]
 mod tests {
+    use zbus::Variant;
+
     use super::*;
 
     fn properties(pairs: &[(&str, Variant<'static>)]) -> Properties {

@@ -96,3 +96,29 @@ fn each_refusal_has_an_error_of_its_own() {
         assert!(matches!(table.set_privilege(2, 14, 4).await, Err(UserError::ChannelInvalid(_))));
     });
 }
+
+/// The lines between an interface's tags, sorted, without indentation and comments.
+fn members(xml: &str, interface: &str) -> Vec<String> {
+    let start = xml.find(&format!("<interface name=\"{interface}\">")).unwrap();
+    let lines = xml[start..].lines().skip(1).map(str::trim).take_while(|line| *line != "</interface>");
+    let mut lines: Vec<_> = lines.filter(|line| !line.starts_with("<!--")).map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn the_interfaces_are_served_as_their_xml_says() {
+    let (bus, dir) = (PrivateBus::start().unwrap(), tempfile::tempdir().unwrap());
+    run(async {
+        let _userd = start(&bus, dir.path(), 15).await;
+        let client = connect(&bus).await;
+        let object = zbus::fdo::IntrospectableProxy::builder(&client).destination(users::SERVICE);
+        let object = object.path(users::PATH).build().await.unwrap();
+        let served = object.introspect().await.unwrap();
+        for interface in [users::USER_TABLE, users::CREDENTIALS] {
+            let file = format!("{}/../../dbus-interfaces/{interface}.xml", env!("CARGO_MANIFEST_DIR"));
+            let contract = std::fs::read_to_string(file).unwrap();
+            assert_eq!(members(&served, interface), members(&contract, interface), "{interface}");
+        }
+    });
+}
