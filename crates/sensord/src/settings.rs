@@ -17,6 +17,7 @@ pub(crate) struct Settings {
     failures_until_unavailable: u32,
     failures_until_broken: u32,
     debounce: u32,
+    settle_ms: u64,
     history: Depth,
 }
 
@@ -30,6 +31,7 @@ impl Default for Settings {
             failures_until_unavailable: 1,
             failures_until_broken: 5,
             debounce: 1,
+            settle_ms: 5000,
             history: Depth::default(),
         }
     }
@@ -53,6 +55,7 @@ impl Settings {
                 broken: self.failures_until_broken,
             },
             debounce: self.debounce,
+            settle: Duration::from_millis(self.settle_ms),
             history: self.history,
         }
     }
@@ -69,6 +72,7 @@ impl Settings {
                 "failures_until_broken: less than failures_until_unavailable",
             ),
             ((1..=100).contains(&self.debounce), "debounce: not within 1 to 100"),
+            (self.settle_ms <= 600_000, "settle_ms: more than 600000"),
             (deepest <= 10_000, "history: more than 10000"),
         ];
         match rules.iter().find(|(holds, _)| !holds) {

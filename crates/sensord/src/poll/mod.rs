@@ -261,7 +261,7 @@ impl Poller {
         for (index, handle) in self.station.sensors.iter().enumerate() {
             let powered = power.allows(handle.spec.power);
             let was = handle.state().powered();
-            let changes = handle.state().set_powered(powered);
+            let changes = handle.state().set_powered(Instant::now(), powered);
             self.station.announce(index, &changes).await;
             if powered && !was {
                 came.push(index);

@@ -24,6 +24,8 @@ pub(crate) struct Policy {
     pub(crate) failures: FailureLimits,
     /// Samples in a row that change an alarm.
     pub(crate) debounce: u32,
+    /// How long after its power came a sensor raises no alarm: fans spin up, rails ramp.
+    pub(crate) settle: Duration,
     pub(crate) history: Depth,
 }
 
@@ -83,6 +85,7 @@ pub(crate) struct Sensor {
     value: f64,
     last_good: Option<Instant>,
     powered: bool,
+    settled_at: Option<Instant>,
     overridden: Option<f64>,
     health: Health,
     filter: Filter,
@@ -128,6 +131,7 @@ impl Sensor {
             value: f64::NAN,
             last_good: None,
             powered: true,
+            settled_at: None,
             overridden: None,
             health: Health::default(),
             filter: Filter::new(range.width()),
@@ -152,19 +156,21 @@ impl Sensor {
         if !self.health.available(self.policy.failures) {
             self.value = f64::NAN;
         }
+        let settled = self.settled_at.is_none_or(|settled_at| taken.at >= settled_at);
         let alarms = match sample {
-            Sample::Raw(_) => self.judge(self.policy.debounce),
-            Sample::Failed | Sample::Hung => Vec::new(),
+            Sample::Raw(_) if settled => self.judge(self.policy.debounce),
+            Sample::Raw(_) | Sample::Failed | Sample::Hung => Vec::new(),
         };
         self.report(alarms)
     }
 
     /// The power of what the sensor watches came or went. When it goes the reading is unavailable and every alarm ends.
-    pub(crate) fn set_powered(&mut self, powered: bool) -> Changes {
+    pub(crate) fn set_powered(&mut self, now: Instant, powered: bool) -> Changes {
         if powered == self.powered {
             return Changes::default();
         }
         self.powered = powered;
+        self.settled_at = powered.then(|| now + self.policy.settle);
         self.health = Health::default();
         // A reading from before the power went says nothing of now.
         self.value = f64::NAN;

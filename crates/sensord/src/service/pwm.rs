@@ -5,6 +5,7 @@ use std::time::Duration;
 use zbus::interface;
 
 use super::{Refusal, View};
+use crate::{sensor::Sample, station};
 
 /// A fan controller that takes longer than this to set is reported to whoever set it.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -30,9 +31,14 @@ impl FanPwm {
     async fn set_target(&self, target: u64) -> Result<(), Refusal> {
         let raw = i64::try_from(target).ok().filter(|target| *target <= 255);
         let raw = raw.ok_or_else(|| Refusal::InvalidArgument(format!("{target} is not within 0 to 255")))?;
-        self.0.station.buses.write(self.0.index, raw, DEADLINE).await.map_err(|why| {
-            tracing::warn!("{}: cannot set the fan: {why}", self.0.handle().path);
+        let (station, handle) = (&self.0.station, self.0.handle());
+        station.buses.write(self.0.index, raw, DEADLINE).await.map_err(|why| {
+            tracing::warn!("{}: cannot set the fan: {why}", handle.path);
             Refusal::InternalFailure(why)
-        })
+        })?;
+        // What was set is known before it is read again, so that the signal of this property tells the new duty.
+        let changes = handle.state().sample(station::now(), Sample::Raw(raw));
+        station.announce(self.0.index, &changes).await;
+        Ok(())
     }
 }
