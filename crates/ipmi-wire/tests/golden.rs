@@ -6,6 +6,11 @@ use std::{fs, path::Path};
 
 use ipmi_wire::{
     asf,
+    codec::{Decode, Encode},
+    command::{
+        Command,
+        session::{GetChannelAuthenticationCapabilities, GetChannelCipherSuites},
+    },
     lan_message::LanMessage,
     rakp::{OpenSessionRequest, OpenSessionResponse, Proof, Rakp1, Rakp2},
     rmcp,
@@ -86,9 +91,27 @@ fn rewritten_payload(packet: &Packet<'_>) -> Vec<u8> {
 }
 
 fn rewritten_message(bytes: &[u8]) -> Vec<u8> {
+    let message = LanMessage::parse(bytes).unwrap();
+    let data = rewritten_data(&message);
     let mut out = Vec::new();
-    LanMessage::parse(bytes).unwrap().emit(&mut out);
+    LanMessage { data: &data, ..message }.emit(&mut out);
     out
+}
+
+/// The data of the commands that clients send before a session, through their types.
+fn rewritten_data(message: &LanMessage<'_>) -> Vec<u8> {
+    fn both<C: Command>(message: &LanMessage<'_>) -> Vec<u8> {
+        if !message.net_fn.is_response() {
+            return C::Request::from_bytes(message.data).unwrap().to_bytes();
+        }
+        let (code, data) = message.data.split_first().unwrap();
+        [&[*code], C::Response::from_bytes(data).unwrap().to_bytes().as_slice()].concat()
+    }
+    match message.command {
+        GetChannelAuthenticationCapabilities::CMD => both::<GetChannelAuthenticationCapabilities>(message),
+        GetChannelCipherSuites::CMD => both::<GetChannelCipherSuites>(message),
+        other => panic!("command {other:02X}h was not captured before a session"),
+    }
 }
 
 #[test]

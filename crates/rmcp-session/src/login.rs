@@ -41,14 +41,7 @@ impl Endpoint {
         };
         let managed_session_id = match self.repeated(from, &opened) {
             Some(id) => id,
-            None => {
-                let id = self.new_session_id(random)?;
-                let step = Step::Opened(opened.clone());
-                let handshake = Handshake { managed_session_id: id, peer: from, begun: now, step };
-                let replaced = self.handshakes.add(handshake, &self.settings.limits);
-                (0..replaced).for_each(|_| self.discard(Discard::HalfOpenReplaced));
-                id
-            }
+            None => self.begin_handshake(now, from, opened.clone(), random)?,
         };
         let response = OpenSessionResponse::Accepted {
             tag: opened.tag,
@@ -59,6 +52,20 @@ impl Endpoint {
         };
         self.transmit(from, datagram(PayloadType::OPEN_SESSION_RESPONSE, |out| response.emit(out)));
         Ok(())
+    }
+
+    fn begin_handshake(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        opened: Opened,
+        random: &mut dyn Random,
+    ) -> Result<u32, Discard> {
+        let managed_session_id = self.new_session_id(random)?;
+        let handshake = Handshake { managed_session_id, peer, begun: now, step: Step::Opened(opened) };
+        let replaced = self.handshakes.add(handshake, &self.settings.limits);
+        (0..replaced).for_each(|_| self.discard(Discard::HalfOpenReplaced));
+        Ok(managed_session_id)
     }
 
     fn agree(&self, request: &OpenSessionRequest) -> Result<Opened, Status> {
@@ -186,11 +193,9 @@ impl Endpoint {
         let mut bytes = [0; Secret::MAX];
         random.fill(&mut bytes).map_err(|_| Discard::NoRandom)?;
         let stand_in = Secret::new(&bytes).unwrap_or_default();
-        let source = LockSubject::Source(lockout::source(from.ip()));
         let user = self.look_up(message);
         let slot = user.map(|user| user.slot);
-        let locked = self.failures.is_locked(now, source)
-            || slot.is_some_and(|slot| self.failures.is_locked(now, LockSubject::User(slot)));
+        let locked = self.is_locked(now, from, slot);
         let limit = user.and_then(|user| user.max_privilege);
         Ok(match (user, limit) {
             _ if locked => Candidate { identity: Identity::LockedOut(slot), password: stand_in },
@@ -255,10 +260,8 @@ impl Endpoint {
     ) -> Result<(u8, Privilege), Status> {
         let expected = challenged.exchange.code_3(&challenged.candidate.password);
         let proven = constant_time::equal(expected.as_ref(), message.code) && message.status == Status::OK;
-        let source = LockSubject::Source(lockout::source(from.ip()));
-        let locked = |subject| self.failures.is_locked(now, subject);
         let (slot, reason) = match challenged.candidate.identity {
-            Identity::User { slot, .. } if locked(source) || locked(LockSubject::User(slot)) => {
+            Identity::User { slot, .. } if self.is_locked(now, from, Some(slot)) => {
                 (Some(slot), LoginFailure::LockedOut)
             }
             Identity::User { slot, max_privilege } if proven => {
@@ -300,6 +303,15 @@ impl Endpoint {
         self.tell(Event::LoginFailed { source, user_name, user_slot, reason });
     }
 
+    /// Whether the source, or the user with this slot, is locked out.
+    fn is_locked(&self, now: Instant, from: SocketAddr, slot: Option<u8>) -> bool {
+        let source = LockSubject::Source(lockout::source(from.ip()));
+        slot.map(LockSubject::User)
+            .into_iter()
+            .chain([source])
+            .any(|subject| self.failures.is_locked(now, subject))
+    }
+
     fn count_failure(&mut self, now: Instant, from: SocketAddr, slot: Option<u8>) {
         let Some(policy) = self.settings.lockout.clone() else { return };
         let source = LockSubject::Source(lockout::source(from.ip()));
@@ -323,21 +335,35 @@ impl Endpoint {
             self.login_failed(from, challenged, Some(user_slot), LoginFailure::NoSessionLeft);
             return Err(Status::INSUFFICIENT_RESOURCES);
         };
+        let session = self.establish(now, from, challenged, message, (user_slot, handle, max_privilege));
+        let reply = session.login.as_ref().map(|login| login.reply.clone()).unwrap_or_default();
+        self.tell(Event::SessionOpened(session.summary()));
+        self.sessions.push(session);
+        // What the client tried before on the same port it has given up.
+        self.handshakes.end(|other| other.peer == from);
+        self.transmit(from, reply);
+        Ok(())
+    }
+
+    /// The session that a proven exchange leads to.
+    fn establish(
+        &self,
+        now: Instant,
+        from: SocketAddr,
+        challenged: &Challenged,
+        message: &Proof<'_>,
+        (user_slot, handle, max_privilege): (u8, u8, Privilege),
+    ) -> Session {
         let exchange = &challenged.exchange;
-        let kg = self.kg.as_ref().unwrap_or(&challenged.candidate.password);
-        let session_key = exchange.session_key(kg);
+        let session_key = exchange.session_key(self.kg.as_ref().unwrap_or(&challenged.candidate.password));
         let code = exchange.code_4(&session_key);
-        let proof = Proof {
-            tag: message.tag,
-            status: Status::OK,
-            session_id: exchange.console_session_id,
-            code: &code,
-        };
+        let session_id = exchange.console_session_id;
+        let proof = Proof { tag: message.tag, status: Status::OK, session_id, code: &code };
         let reply = datagram(PayloadType::RAKP_4, |out| proof.emit(out));
-        let session = Session {
+        Session {
             id: exchange.managed_session_id,
             handle,
-            console_session_id: exchange.console_session_id,
+            console_session_id: session_id,
             peer: from,
             suite: exchange.suite,
             user_slot,
@@ -350,14 +376,8 @@ impl Endpoint {
             inbound: Window::new(),
             outbound: 0,
             requests: Requests::default(),
-            login: Some(Login { tag: message.tag, code: message.code.to_vec(), reply: reply.clone() }),
-        };
-        self.tell(Event::SessionOpened(session.summary()));
-        self.sessions.push(session);
-        // What the client tried before on the same port it has given up.
-        self.handshakes.end(|other| other.peer == from);
-        self.transmit(from, reply);
-        Ok(())
+            login: Some(Login { tag: message.tag, code: message.code.to_vec(), reply }),
+        }
     }
 
     /// The lowest free session handle; `None` where the channel or the user has as many sessions as allowed.

@@ -1,4 +1,7 @@
 //! Which inbound session sequence numbers are acceptable (v2.0§6.12.13).
+//!
+//! The specification counts authenticated and unauthenticated packets apart. Here every packet of a session is authenticated, or it is
+//! discarded before it gets this far, so that one window is all there is.
 
 use crate::Discard;
 
