@@ -10,6 +10,7 @@ pub mod network;
 mod own_name;
 pub mod power;
 pub mod sel;
+pub mod sessions;
 pub mod users;
 
 pub use own_name::{OwnNameError, own_name};
