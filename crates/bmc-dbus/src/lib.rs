@@ -12,6 +12,7 @@ mod own_name;
 pub mod power;
 pub mod sel;
 pub mod sensors;
+pub mod sessions;
 pub mod users;
 
 pub use own_name::{OwnNameError, own_name};
