@@ -1,5 +1,8 @@
 //! Power: host and chassis state, sequencing over GPIO lines
 
+pub mod config;
+pub mod machine;
+
 use bmc_daemon::{Context, Daemon};
 
 /// This daemon, for the `ferrite` executable.
