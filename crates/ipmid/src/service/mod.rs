@@ -41,10 +41,10 @@ pub struct Settings {
     pub kept: Arc<Kept>,
 }
 
-/// Serves on `connection` until it closes; calls `ready` once the name is owned.
+/// Serves on `connection`; calls `ready` once the name is owned.
 ///
 /// # Errors
-/// Where somebody else owns the name, or the bus fails.
+/// Always in the end: somebody else owns the name, or the bus failed or closed the connection.
 pub async fn serve(connection: &Connection, settings: &Settings, ready: impl FnOnce()) -> anyhow::Result<()> {
     let Settings { config, guids, channels, sensors, kept } = settings;
     // Ends the tasks when this function does, however it does.
@@ -61,10 +61,9 @@ pub async fn serve(connection: &Connection, settings: &Settings, ready: impl FnO
     own_name(connection, ipmi::SERVICE).await?;
     ready();
     tokio::select! {
-        () = kept.identify.run(power.as_ref()) => {}
-        () = connection.closed() => {}
+        () = kept.identify.run(power.as_ref()) => anyhow::bail!("the identify timer ended"),
+        () = connection.closed() => anyhow::bail!("the connection was closed"),
     }
-    Ok(())
 }
 
 /// `xyz.openbmc_project.Ipmi.Server`.
