@@ -7,12 +7,9 @@ use std::{
 };
 
 use bmc_daemon::Channel;
-use bmc_dbus::{
-    execute::{Call, Options, Reply},
-    names::ipmi,
-};
+use bmc_dbus::{direct_line, names::ipmi};
 use tokio::task::AbortHandle;
-use zbus::{OwnedVariant, fdo, message::Header};
+use zbus::{fdo, message::Header};
 
 use super::front::Front;
 
@@ -31,7 +28,7 @@ impl DirectLine {
     fn open(&self, channel: Channel) -> std::io::Result<OwnedFd> {
         let (ours, theirs) = UnixStream::pair()?;
         let number = channel.number;
-        let line = tokio::spawn(serve(ours, Line { front: Arc::clone(&self.front), channel }));
+        let line = tokio::spawn(serve(ours, Arc::clone(&self.front), channel));
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(old) = lines.insert(number, line.abort_handle()) {
             old.abort();
@@ -64,43 +61,10 @@ impl DirectLine {
     }
 }
 
-async fn serve(stream: UnixStream, line: Line) {
-    let channel = line.channel.name.clone();
-    let connection = async {
-        stream.set_nonblocking(true)?;
-        let guid = zbus::Guid::generate();
-        zbus::connection::Builder::unix_stream(stream)
-            .server(guid)
-            .p2p()
-            .serve_at(ipmi::PATH, line)
-            .build()
-            .await
-    };
-    match connection.await {
-        Ok(connection) => connection.closed().await,
-        Err(error) => tracing::warn!("the direct line of {channel} did not come about: {error}"),
-    }
-}
-
-/// `xyz.openbmc_project.Ipmi.Server` for one channel.
-struct Line {
-    front: Arc<Front>,
-    channel: Channel,
-}
-
-#[zbus::interface(name = "xyz.openbmc_project.Ipmi.Server")]
-impl Line {
-    #[zbus(name = "execute")]
-    async fn execute(
-        &self,
-        net_fn: u8,
-        lun: u8,
-        command: u8,
-        data: Vec<u8>,
-        options: HashMap<String, OwnedVariant>,
-    ) -> (Reply,) {
-        let options = Options::from_dict(&options);
-        let call = Call { net_fn, lun, command, data, options };
-        (self.front.execute_on(&self.channel, call).await,)
+/// Answers what comes over the line until its other end closes.
+async fn serve(stream: UnixStream, front: Arc<Front>, channel: Channel) {
+    let answer = |call| front.execute_on(&channel, call);
+    if let Err(error) = direct_line::serve(stream, answer).await {
+        tracing::warn!("the direct line of {} broke: {error}", channel.name);
     }
 }

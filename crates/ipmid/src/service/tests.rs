@@ -135,7 +135,7 @@ async fn a_second_ipmid_says_who_has_the_name() {
     let bus = PrivateBus::start().unwrap();
     start(&bus).await;
     let error = serve(&connect(&bus).await, &settings(), || ()).await.unwrap_err().to_string();
-    assert!(error.contains("belongs to :1."), "{error}");
+    assert!(error.contains(ipmi::SERVICE), "{error}");
 }
 
 /// powerd as far as a test needs it.
@@ -249,11 +249,83 @@ async fn a_direct_line_speaks_for_its_channel() {
     let bus = PrivateBus::start().unwrap();
     start(&bus).await;
     let owner = channel_owner(&bus, "eth0").await;
-    let fd: zbus::OwnedFd = ask_for_line(&owner).await.unwrap().body().deserialize().unwrap();
-    let stream = std::os::unix::net::UnixStream::from(std::os::fd::OwnedFd::from(fd));
-    stream.set_nonblocking(true).unwrap();
-    let line = zbus::connection::Builder::unix_stream(stream).p2p().build().await.unwrap();
-    let (.., code, data) = execute(&line, THIS_CHANNEL_INFO, ADMIN).await;
-    assert_eq!((code, data[0]), (0, 1));
-    assert_eq!(execute(&line, GET_DEVICE_ID, Options::default()).await.3, 0xFF);
+    let line = bmc_dbus::direct_line::DirectLine::connect(&owner).await.unwrap();
+    let direct = async {
+        while !line.is_direct() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(10), direct).await.unwrap();
+    let call = |options| Call { net_fn: 0x06, lun: 0, command: 0x42, data: vec![0x0E], options };
+    let reply = line.execute(call(ADMIN)).await.unwrap();
+    assert_eq!((reply.completion_code, reply.data[0]), (0, 1));
+    assert_eq!(line.execute(call(Options::default())).await.unwrap().completion_code, 0xFF);
+}
+
+#[tokio::test]
+async fn the_end_of_the_bus_is_an_error_so_that_ipmid_connects_again() {
+    let mut bus = PrivateBus::start().unwrap();
+    let served = start(&bus).await;
+    bus.restart().unwrap();
+    let ended = timeout(Duration::from_secs(10), served).await.unwrap().unwrap();
+    assert!(ended.is_err());
+    // And the next connection serves again.
+    start(&bus).await;
+    let client = connect(&bus).await;
+    assert_eq!(execute(&client, GET_DEVICE_ID, Options::default()).await.3, 0);
+}
+
+/// netipmid's session object as far as ipmid reads it.
+struct FakeSession;
+
+#[zbus::interface(name = "xyz.openbmc_project.Ipmi.SessionInfo")]
+impl FakeSession {
+    #[zbus(property)]
+    fn session_handle(&self) -> u8 {
+        3
+    }
+    #[zbus(property)]
+    fn channel_num(&self) -> u8 {
+        1
+    }
+    #[zbus(property)]
+    fn current_privilege(&self) -> u8 {
+        4
+    }
+    #[zbus(property, name = "RemoteIPAddr")]
+    fn remote_ip_addr(&self) -> u32 {
+        u32::from_le_bytes([192, 0, 2, 7])
+    }
+    #[zbus(property)]
+    fn remote_port(&self) -> u16 {
+        50000
+    }
+    #[zbus(property, name = "RemoteMACAddress")]
+    fn remote_mac_address(&self) -> Vec<u8> {
+        vec![2, 0, 0, 0, 0, 9]
+    }
+    #[zbus(property, name = "UserID")]
+    fn user_id(&self) -> u8 {
+        2
+    }
+    #[zbus(property)]
+    fn state(&self) -> u8 {
+        2
+    }
+}
+
+#[tokio::test]
+async fn session_info_comes_from_the_objects_of_the_channels_owner() {
+    let bus = PrivateBus::start().unwrap();
+    start(&bus).await;
+    let owner = connect(&bus).await;
+    let objects = owner.object_server();
+    objects.at(ipmi::SESSION_ROOT, zbus::fdo::ObjectManager).await.unwrap();
+    objects.at(format!("{}/eth0/a0b0c0d0_03", ipmi::SESSION_ROOT), FakeSession).await.unwrap();
+    owner.request_name(format!("{}eth0", ipmi::CHANNEL_PREFIX)).await.unwrap();
+    let client = connect(&bus).await;
+    let by_id: (u8, u8, &[u8]) = (0x06, 0x3D, &[0xFF, 0xD0, 0xC0, 0xB0, 0xA0]);
+    let (.., code, data) = execute(&client, by_id, Options::default()).await;
+    let expected = [3, 63, 1, 2, 4, 0x11, 192, 0, 2, 7, 2, 0, 0, 0, 0, 9, 0x50, 0xC3];
+    assert_eq!((code, data.as_slice()), (0, &expected[..]));
 }
