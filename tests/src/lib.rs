@@ -3,5 +3,7 @@
 //! The library half is what tests share; daemon crates use its [`PrivateBus`] in their own tests too.
 
 mod private_bus;
+mod qmp;
 
 pub use private_bus::PrivateBus;
+pub use qmp::Qmp;

@@ -23,10 +23,12 @@ pub async fn keep_connected(
 ) -> anyhow::Result<()> {
     let mut shutdown = context.shutdown();
     let mut delay = RETRY.0;
+    let mut reported = String::new();
     loop {
         match connect().await {
             Ok(connection) => {
                 delay = RETRY.0;
+                reported.clear();
                 let result = tokio::select! {
                     result = serve(connection.clone()) => result,
                     () = connection.closed() => Err(anyhow::anyhow!("the connection was closed")),
@@ -39,15 +41,23 @@ pub async fn keep_connected(
                     other => return other,
                 }
             }
-            Err(error) => tracing::warn!(
-                "{error:#}; trying again in {delay:?}\nhint: is dbus running? The address is that of the system bus, or \
-                 DBUS_SYSTEM_BUS_ADDRESS"
-            ),
+            Err(error) => report_once(&mut reported, format!("{error:#}")),
         }
         tokio::select! {
             () = tokio::time::sleep(delay) => delay = (delay * 2).min(RETRY.1),
             () = shutdown.requested() => return Ok(()),
         }
+    }
+}
+
+/// A bus that stays away would fill the log with the same line.
+fn report_once(reported: &mut String, reason: String) {
+    if *reported != reason {
+        tracing::warn!(
+            "{reason}; trying again until it is there\nhint: is dbus running? The address is that of the system bus, or \
+             DBUS_SYSTEM_BUS_ADDRESS"
+        );
+        *reported = reason;
     }
 }
 

@@ -3,5 +3,16 @@
 //! OpenBMC's names wherever OpenBMC has them; what it lacks stands under `org.ferrite`. The XML of every interface is in
 //! `dbus-interfaces/`, and a test holds servers and proxies against it.
 
+pub mod direct_line;
+pub mod discovery;
 pub mod execute;
 pub mod names;
+pub mod network;
+mod own_name;
+pub mod power;
+pub mod sel;
+pub mod sensors;
+pub mod sessions;
+pub mod users;
+
+pub use own_name::{OwnNameError, own_name};

@@ -21,6 +21,8 @@ pub mod ipmi {
     pub const SESSION_ROOT: &str = "/xyz/openbmc_project/ipmi/session";
     /// A LAN session.
     pub const SESSION_INFO: &str = "xyz.openbmc_project.Ipmi.SessionInfo";
+    /// Ours, beside it: the address as text, the user, the suite.
+    pub const SESSION: &str = "org.ferrite.Ipmi.Session";
     /// Ours, on `CHANNEL_ROOT/<name>`: what a LAN channel offers and what it threw away.
     pub const LAN_CHANNEL: &str = "org.ferrite.Ipmi.LanChannel";
     /// Under this stands one object per channel.
@@ -129,4 +131,8 @@ pub mod network {
     pub const IP: &str = "xyz.openbmc_project.Network.IP";
     /// A neighbour (the gateway's hardware address).
     pub const NEIGHBOR: &str = "xyz.openbmc_project.Network.Neighbor";
+    /// A VLAN's number.
+    pub const VLAN: &str = "xyz.openbmc_project.Network.VLAN";
+    /// The host name.
+    pub const SYSTEM_CONFIGURATION: &str = "xyz.openbmc_project.Network.SystemConfiguration";
 }

@@ -1,6 +1,31 @@
-//! The IPMI command server: one command table over D-Bus
+//! The IPMI command server: one command table over D-Bus.
+//!
+//! A request comes in through `service`, is checked and decoded by [`dispatch`](dispatch::dispatch) with the entry that
+//! [`table`] has for it, runs in one handler of `commands/`, and gets its data through the traits of [`platform`].
+
+mod commands;
+pub mod config;
+pub mod dispatch;
+pub mod guid;
+mod identify;
+mod ipmid;
+pub mod platform;
+mod reservation;
+pub mod sensors;
+pub mod service;
+pub mod table;
+
+use std::sync::Arc;
 
 use bmc_daemon::{Context, Daemon};
+
+use config::Config;
+use guid::Guids;
+use platform::inventory::FruFiles;
+use sensors::DbusSensors;
+use service::Settings;
+
+pub use ipmid::{Ipmid, Kept};
 
 /// This daemon, for the `ferrite` executable.
 pub const DAEMON: Daemon = Daemon {
@@ -10,10 +35,17 @@ pub const DAEMON: Daemon = Daemon {
 };
 
 async fn run(context: Context) -> anyhow::Result<()> {
-    bmc_daemon::keep_connected(&context, async |_connection| {
-        context.ready();
-        context.shutdown().requested().await;
-        Ok(())
+    let config: Config = context.config()?;
+    let frus = Arc::new(FruFiles::new(config.fru.clone()));
+    let settings = Settings {
+        sensors: DbusSensors::new(context.state_file("sensor-numbers.json")?, frus),
+        config,
+        guids: Guids::load(&context)?,
+        channels: Arc::new(context.channels()?),
+        kept: Arc::default(),
+    };
+    bmc_daemon::keep_connected(&context, async |connection| {
+        service::serve(&connection, &settings, || context.ready()).await
     })
     .await
 }

@@ -1,6 +1,22 @@
-//! The LAN channel: UDP 623, RMCP+ sessions, requests forwarded to ipmid
+//! The LAN channel: UDP 623, RMCP+ sessions, requests forwarded to ipmid.
+//!
+//! The [`rmcp_session::Endpoint`] and the socket live as long as the process, so that sessions survive a restart of the bus, of
+//! ipmid and of userd; what stands on the bus is made anew on each connection.
+
+mod audit;
+mod channel;
+mod config;
+mod credentials;
+mod driver;
+mod service;
+mod sessions;
+mod socket;
+
+use std::sync::Arc;
 
 use bmc_daemon::{Context, Daemon};
+
+use crate::{channel::LanChannel, config::Config};
 
 /// This daemon, for the `ferrite` executable.
 pub const DAEMON: Daemon = Daemon {
@@ -10,10 +26,21 @@ pub const DAEMON: Daemon = Daemon {
 };
 
 async fn run(context: Context) -> anyhow::Result<()> {
-    bmc_daemon::keep_connected(&context, async |_connection| {
-        context.ready();
-        context.shutdown().requested().await;
-        Ok(())
-    })
-    .await
+    let config = context.config::<Config>()?.check(context.instance(), &context.channels()?)?;
+    let socket = socket::open(&config)?;
+    let channel = Arc::new(LanChannel::new(&config, socket.local_addr()?));
+    tracing::info!(channel = channel.name, number = channel.number, listen = %channel.listen, "listening");
+    let mut driver = tokio::spawn(driver::drive(Arc::clone(&channel), socket));
+    let bus = bmc_daemon::keep_connected(&context, async |connection| {
+        service::serve(&connection, &channel, || context.ready()).await
+    });
+    let result = tokio::select! {
+        result = bus => result,
+        ended = &mut driver => ended?,
+    };
+    driver.abort();
+    result
 }
+
+#[cfg(test)]
+mod tests;

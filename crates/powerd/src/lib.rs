@@ -1,6 +1,12 @@
 //! Power: host and chassis state, sequencing over GPIO lines
 
+pub mod config;
+mod core;
+pub mod machine;
+mod objects;
+
 use bmc_daemon::{Context, Daemon};
+use tokio::sync::mpsc;
 
 /// This daemon, for the `ferrite` executable.
 pub const DAEMON: Daemon = Daemon {
@@ -9,11 +15,21 @@ pub const DAEMON: Daemon = Daemon {
     run: |context| Box::pin(run(context)),
 };
 
+/// Requests that wait for the core.
+const QUEUE: usize = 16;
+
 async fn run(context: Context) -> anyhow::Result<()> {
-    bmc_daemon::keep_connected(&context, async |_connection| {
+    let settings: config::Settings = context.config()?;
+    let board = config::Board::read(&context.config_dir().join(&settings.power_config))?;
+    let source = settings.gpio.parse().map_err(|error| anyhow::anyhow!("powerd.toml: gpio: {error}"))?;
+    let (core, view) = core::Core::new(&settings, board, source, context.state_path("power.json")?)?;
+    let (ask, asked) = mpsc::channel(QUEUE);
+    tokio::spawn(core.run(asked));
+    let handle = objects::Handle { view, ask };
+    bmc_daemon::keep_connected(&context, async |connection| {
+        objects::serve(&connection, &handle).await?;
         context.ready();
-        context.shutdown().requested().await;
-        Ok(())
+        objects::announce(&connection, &handle).await
     })
     .await
 }

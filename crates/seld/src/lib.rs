@@ -1,5 +1,10 @@
 //! The System Event Log
 
+mod objects;
+pub mod store;
+
+use std::sync::{Arc, Mutex};
+
 use bmc_daemon::{Context, Daemon};
 
 /// This daemon, for the `ferrite` executable.
@@ -9,8 +14,27 @@ pub const DAEMON: Daemon = Daemon {
     run: |context| Box::pin(run(context)),
 };
 
+/// `seld.toml`.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Settings {
+    /// Records that fit; at most 65,534, which is all that IDs can tell apart.
+    capacity: u16,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { capacity: 3639 }
+    }
+}
+
 async fn run(context: Context) -> anyhow::Result<()> {
-    bmc_daemon::keep_connected(&context, async |_connection| {
+    let settings: Settings = context.config()?;
+    let capacity = usize::from(settings.capacity.clamp(1, 0xFFFE));
+    let store = store::Store::open(&context.state_path("sel.log")?, capacity)?;
+    let store = Arc::new(Mutex::new(store));
+    bmc_daemon::keep_connected(&context, async |connection| {
+        objects::serve(&connection, &store).await?;
         context.ready();
         context.shutdown().requested().await;
         Ok(())

@@ -1,6 +1,12 @@
 //! `cargo xtask <command>`.
 
+mod qemu;
+
 use std::{ffi::OsString, process::ExitCode};
+
+fn repository() -> &'static std::path::Path {
+    std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
 
 struct Subcommand {
     name: &'static str,
@@ -8,7 +14,7 @@ struct Subcommand {
     run: fn(Vec<OsString>) -> anyhow::Result<()>,
 }
 
-const SUBCOMMANDS: [Subcommand; 4] = [
+const SUBCOMMANDS: [Subcommand; 5] = [
     Subcommand { name: "setup", about: "install what building and testing need", run: xtask::setup::main },
     Subcommand {
         name: "demo",
@@ -21,6 +27,11 @@ const SUBCOMMANDS: [Subcommand; 4] = [
         run: xtask::test::main,
     },
     Subcommand { name: "deny", about: "licences and duplicates of the dependencies", run: xtask::deny::main },
+    Subcommand {
+        name: "qemu",
+        about: "the same daemons on an emulated AST2600",
+        run: |arguments| qemu::main(arguments),
+    },
 ];
 
 fn main() -> ExitCode {

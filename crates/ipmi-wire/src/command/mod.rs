@@ -3,6 +3,20 @@
 //! One file per network function group. What a command does is not here: ipmid has one handler per command, from the typed
 //! request to the typed response or a completion code.
 
+#[macro_use]
+mod facts;
+
+pub mod app;
+pub mod app_channel;
+pub mod app_user;
+pub mod chassis;
+pub mod fru;
+pub mod sdr;
+pub mod sel;
+pub mod sensor;
+pub mod session;
+pub mod transport;
+
 use crate::{
     NetFn, Privilege,
     codec::{Decode, Encode},

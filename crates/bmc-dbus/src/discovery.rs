@@ -1,0 +1,309 @@
+//! Who provides objects below a path, and what becomes of them.
+//!
+//! OpenBMC's ObjectMapper knows the providers where it runs. Without it every name of OpenBMC is asked for its objects: a name
+//! that has none there answers with an error and is passed over. [`Follow`] then keeps up by signals alone.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    num::NonZeroUsize,
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use zbus::{
+    Connection, MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant,
+    fdo::{DBusProxy, ManagedObjects},
+    message::Sequence,
+};
+
+use crate::names::OPENBMC;
+
+/// Properties of an interface, by name.
+pub type Properties = HashMap<String, OwnedVariant>;
+/// Properties of an object, by interface.
+pub type Interfaces = HashMap<String, Properties>;
+
+/// The ObjectMapper's bus name and interface.
+const MAPPER: &str = "xyz.openbmc_project.ObjectMapper";
+const MAPPER_PATH: &str = "/xyz/openbmc_project/object_mapper";
+/// How long a provider may take to list its objects, and how long until it is asked again where it did not.
+const LOAD_LIMIT: Duration = Duration::from_secs(5);
+/// Signals that may wait. A burst of a thousand sensors fits twice; beyond that the bus connection waits for us.
+const QUEUE: usize = 2048;
+
+/// What became of the providers and their objects.
+#[derive(Debug)]
+pub enum Event {
+    /// A provider is there with these objects, and no others of its own.
+    Loaded {
+        /// Its bus name.
+        provider: Arc<str>,
+        /// Its objects below the root.
+        objects: HashMap<String, Interfaces>,
+    },
+    /// A provider left the bus.
+    Gone {
+        /// Its bus name.
+        provider: Arc<str>,
+    },
+    /// Interfaces appeared.
+    Added {
+        /// The bus name of who has them.
+        provider: Arc<str>,
+        /// The object.
+        path: String,
+        /// The interfaces.
+        interfaces: Interfaces,
+    },
+    /// Interfaces disappeared.
+    Removed {
+        /// The bus name of who had them.
+        provider: Arc<str>,
+        /// The object.
+        path: String,
+        /// The interfaces.
+        interfaces: Vec<String>,
+    },
+    /// Properties changed.
+    Changed {
+        /// The bus name of who has them.
+        provider: Arc<str>,
+        /// The object.
+        path: String,
+        /// The interface.
+        interface: String,
+        /// The new values.
+        properties: Properties,
+    },
+}
+
+/// A provider's listing, on its way.
+type Load = Pin<Box<dyn Future<Output = (Arc<str>, String, zbus::Result<Listing>)> + Send>>;
+type Listing = (HashMap<String, Interfaces>, Sequence);
+
+/// A connection on the bus that has names of OpenBMC.
+#[derive(Debug)]
+struct Owner {
+    provider: Arc<str>,
+    /// Signals that came while its listing was on the way. Those that the bus delivered before the listing are in it already.
+    held: Option<Vec<(Sequence, Event)>>,
+}
+
+/// All objects below a root, whoever provides them, from the first listing on.
+pub struct Follow {
+    connection: Connection,
+    root: String,
+    signals: MessageStream,
+    names: MessageStream,
+    loads: FuturesUnordered<Load>,
+    owners: HashMap<String, Owner>,
+    ready: VecDeque<Event>,
+}
+
+impl Follow {
+    /// Subscribes, then asks the providers of `interface` below `root`.
+    ///
+    /// # Errors
+    /// Where the bus is not there.
+    pub async fn start(connection: &Connection, root: &str, interface: &str) -> zbus::Result<Self> {
+        let queue = NonZeroUsize::new(QUEUE);
+        let signal = || MatchRule::builder().msg_type(zbus::message::Type::Signal);
+        let below = signal().path_namespace(root).build()?;
+        let owners = signal()
+            .sender("org.freedesktop.DBus")
+            .interface("org.freedesktop.DBus")
+            .member("NameOwnerChanged")
+            .arg0ns(OPENBMC)
+            .build()?;
+        let mut follow = Self {
+            connection: connection.clone(),
+            root: root.to_owned(),
+            signals: MessageStream::for_match_rule(below, connection, queue).await?,
+            names: MessageStream::for_match_rule(owners, connection, queue).await?,
+            loads: FuturesUnordered::new(),
+            owners: HashMap::new(),
+            ready: VecDeque::new(),
+        };
+        for (name, owner) in providers(connection, root, interface).await? {
+            follow.load(name.into(), owner, Duration::ZERO);
+        }
+        Ok(follow)
+    }
+
+    /// What happens next; `None` once the connection is closed.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            tokio::select! {
+                biased;
+                message = self.names.next() => self.owner_changed(&message?.ok()?),
+                Some((provider, owner, listing)) = self.loads.next() => self.loaded(provider, owner, listing),
+                message = self.signals.next() => self.signal(&message?.ok()?),
+            }
+        }
+    }
+
+    fn load(&mut self, provider: Arc<str>, owner: String, delay: Duration) {
+        if self.connection.unique_name().is_some_and(|own| own.as_str() == owner) {
+            return;
+        }
+        // A connection with several names has one set of objects: the first name stands for it.
+        let entry = self.owners.entry(owner.clone()).or_insert(Owner { provider, held: None });
+        if entry.held.is_none() {
+            entry.held = Some(Vec::new());
+            let provider = entry.provider.clone();
+            let (connection, root) = (self.connection.clone(), self.root.clone());
+            self.loads.push(
+                async move {
+                    if !delay.is_zero() {
+                        tokio::time::sleep(delay).await;
+                    }
+                    let listing = managed_objects(&connection, &owner, &root).await;
+                    (provider, owner, listing)
+                }
+                .boxed(),
+            );
+        }
+    }
+
+    fn loaded(&mut self, provider: Arc<str>, owner: String, listing: zbus::Result<Listing>) {
+        let Some(held) = self.owners.get_mut(&owner).and_then(|owner| owner.held.take()) else { return };
+        match listing {
+            Ok((objects, position)) => {
+                self.ready.push_back(Event::Loaded { provider, objects });
+                let later = held.into_iter().filter(|(at, _)| *at > position);
+                self.ready.extend(later.map(|(_, event)| event));
+            }
+            // It has no objects there, which is what most names answer.
+            Err(zbus::Error::MethodError(..)) => {
+                self.ready.extend(held.into_iter().map(|(_, event)| event));
+            }
+            Err(error) => {
+                tracing::warn!("{provider} does not list its objects below {}: {error}", self.root);
+                self.load(provider, owner, LOAD_LIMIT);
+            }
+        }
+    }
+
+    fn owner_changed(&mut self, message: &Message) {
+        let Ok((name, old, new)) = message.body().deserialize::<(String, String, String)>() else { return };
+        if !old.is_empty()
+            && self.owners.get(&old).is_some_and(|owner| *owner.provider == *name)
+            && let Some(owner) = self.owners.remove(&old)
+        {
+            self.ready.push_back(Event::Gone { provider: owner.provider });
+        }
+        if !new.is_empty() {
+            self.load(name.into(), new, Duration::ZERO);
+        }
+    }
+
+    fn signal(&mut self, message: &Message) {
+        let header = message.header();
+        let Some(owner) = header.sender().and_then(|sender| self.owners.get_mut(sender.as_str())) else {
+            return;
+        };
+        let Some(event) = parse(message, &owner.provider) else { return };
+        match &mut owner.held {
+            Some(held) if held.len() < QUEUE => held.push((message.recv_position(), event)),
+            // More than a listing can take the time for; what is lost here the next signal tells again.
+            Some(_) => {}
+            None => self.ready.push_back(event),
+        }
+    }
+}
+
+fn parse(message: &Message, provider: &Arc<str>) -> Option<Event> {
+    let (header, body, provider) = (message.header(), message.body(), provider.clone());
+    match (header.interface()?.as_str(), header.member()?.as_str()) {
+        ("org.freedesktop.DBus.Properties", "PropertiesChanged") => {
+            let (interface, properties, _) = body.deserialize::<(String, Properties, Vec<String>)>().ok()?;
+            Some(Event::Changed { provider, path: header.path()?.to_string(), interface, properties })
+        }
+        ("org.freedesktop.DBus.ObjectManager", "InterfacesAdded") => {
+            let (path, interfaces) = body.deserialize::<(OwnedObjectPath, Interfaces)>().ok()?;
+            Some(Event::Added { provider, path: path.to_string(), interfaces })
+        }
+        ("org.freedesktop.DBus.ObjectManager", "InterfacesRemoved") => {
+            let (path, interfaces) = body.deserialize::<(OwnedObjectPath, Vec<String>)>().ok()?;
+            Some(Event::Removed { provider, path: path.to_string(), interfaces })
+        }
+        _ => None,
+    }
+}
+
+/// Who may have objects with `interface` below `root`: bus names and their owners.
+///
+/// # Errors
+/// Where the bus is not there.
+pub async fn providers(
+    connection: &Connection,
+    root: &str,
+    interface: &str,
+) -> zbus::Result<Vec<(String, String)>> {
+    let bus = DBusProxy::new(connection).await?;
+    let names = match mapped(connection, root, interface).await {
+        Some(names) => names,
+        None => {
+            let all = bus.list_names().await?;
+            all.iter().map(ToString::to_string).filter(|name| is_openbmc(name)).collect()
+        }
+    };
+    let mut providers = Vec::with_capacity(names.len());
+    for name in names {
+        let Ok(bus_name) = name.as_str().try_into() else { continue };
+        // One that left meanwhile has no owner any more.
+        if let Ok(owner) = bus.get_name_owner(bus_name).await {
+            providers.push((name, owner.to_string()));
+        }
+    }
+    Ok(providers)
+}
+
+fn is_openbmc(name: &str) -> bool {
+    name.strip_prefix(OPENBMC).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// The names that the ObjectMapper has; `None` without a mapper.
+async fn mapped(connection: &Connection, root: &str, interface: &str) -> Option<Vec<String>> {
+    type SubTree = HashMap<String, HashMap<String, Vec<String>>>;
+    let arguments = (root, 0_i32, vec![interface]);
+    let call = connection.call_method(Some(MAPPER), MAPPER_PATH, Some(MAPPER), "GetSubTree", &arguments);
+    let tree = match tokio::time::timeout(LOAD_LIMIT, call).await {
+        Ok(Ok(reply)) => reply.body().deserialize::<SubTree>().ok()?,
+        // "ResourceNotFound": the mapper is there, and nobody has such an object yet.
+        Ok(Err(zbus::Error::MethodError(name, ..))) if name.ends_with("ResourceNotFound") => SubTree::new(),
+        _ => return None,
+    };
+    let mut names: Vec<String> = tree.into_values().flat_map(HashMap::into_keys).collect();
+    names.sort_unstable();
+    names.dedup();
+    Some(names)
+}
+
+/// All objects that `owner` has below `root`, and where in the stream of messages the listing stood.
+///
+/// # Errors
+/// Where it does not list objects there, or not in time.
+pub async fn managed_objects(connection: &Connection, owner: &str, root: &str) -> zbus::Result<Listing> {
+    let call = connection.call_method(
+        Some(owner),
+        root,
+        Some("org.freedesktop.DBus.ObjectManager"),
+        "GetManagedObjects",
+        &(),
+    );
+    let reply = tokio::time::timeout(LOAD_LIMIT, call)
+        .await
+        .map_err(|_| zbus::Error::InputOutput(Arc::new(std::io::ErrorKind::TimedOut.into())))??;
+    let objects = reply.body().deserialize::<ManagedObjects>()?;
+    let objects = objects.into_iter().map(|(path, interfaces)| {
+        let by_name = interfaces.into_iter().map(|(name, properties)| (name.to_string(), properties));
+        (path.to_string(), by_name.collect())
+    });
+    Ok((objects.collect(), reply.recv_position()))
+}

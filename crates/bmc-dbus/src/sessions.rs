@@ -1,0 +1,74 @@
+//! netipmid: a LAN channel and its sessions.
+
+use std::collections::HashMap;
+
+/// A LAN channel, at `/xyz/openbmc_project/Ipmi/Channel/<name>` of `xyz.openbmc_project.Ipmi.Channel.<name>`.
+#[zbus::proxy(interface = "org.ferrite.Ipmi.LanChannel")]
+pub trait LanChannel {
+    /// Ends a session by the managed system's session ID.
+    fn close_session(&self, session_id: u32) -> zbus::Result<()>;
+    /// The cipher suites that are offered (v2.0§13.20).
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn cipher_suites(&self) -> zbus::Result<Vec<u8>>;
+    /// Where the socket listens.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn listen_address(&self) -> zbus::Result<String>;
+    /// Whether commands go to ipmid over the direct line.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn direct_line(&self) -> zbus::Result<bool>;
+    /// Datagrams thrown away, by reason.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn discards(&self) -> zbus::Result<HashMap<String, u64>>;
+    /// Whether logins need KG.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn kg_set(&self) -> zbus::Result<bool>;
+}
+
+/// A LAN session, as OpenBMC has it.
+#[zbus::proxy(interface = "xyz.openbmc_project.Ipmi.SessionInfo")]
+pub trait SessionInfo {
+    /// 1 to 63.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn session_handle(&self) -> zbus::Result<u8>;
+    /// The channel's number.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn channel_num(&self) -> zbus::Result<u8>;
+    /// 1 to 5.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn current_privilege(&self) -> zbus::Result<u8>;
+    /// The four bytes as they lie on the wire; 0 for IPv6.
+    #[zbus(property(emits_changed_signal = "const"), name = "RemoteIPAddr")]
+    fn remote_ip_addr(&self) -> zbus::Result<u32>;
+    /// The client's port.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn remote_port(&self) -> zbus::Result<u16>;
+    /// Six bytes, zeros where it is not known.
+    #[zbus(property(emits_changed_signal = "const"), name = "RemoteMACAddress")]
+    fn remote_mac_address(&self) -> zbus::Result<Vec<u8>>;
+    /// The user's slot.
+    #[zbus(property(emits_changed_signal = "const"), name = "UserID")]
+    fn user_id(&self) -> zbus::Result<u8>;
+    /// 0 inactive, 1 setup, 2 active.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn state(&self) -> zbus::Result<u8>;
+    /// Writing 3 closes the session.
+    #[zbus(property)]
+    fn set_state(&self, state: u8) -> zbus::Result<()>;
+}
+
+/// Beside [`SessionInfo`]: what that has no room for.
+#[zbus::proxy(interface = "org.ferrite.Ipmi.Session")]
+pub trait Session {
+    /// The client's address as text, IPv6 too.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn remote_address(&self) -> zbus::Result<String>;
+    /// The user's name.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn user_name(&self) -> zbus::Result<String>;
+    /// The cipher suite.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn cipher_suite(&self) -> zbus::Result<u8>;
+    /// How long it has been open, in seconds.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn active_seconds(&self) -> zbus::Result<u64>;
+}

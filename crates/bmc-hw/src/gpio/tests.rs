@@ -1,0 +1,38 @@
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::UnixListener,
+};
+
+use super::*;
+
+#[tokio::test]
+async fn a_socket_board_tells_levels_takes_outputs_and_its_end_is_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("gpio.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let board = async {
+        let (read, mut write) = listener.accept().await.unwrap().0.into_split();
+        let mut asked = BufReader::new(read).lines();
+        assert_eq!(asked.next_line().await.unwrap().unwrap(), r#"{"watch":["power-ok"]}"#);
+        write.write_all(b"{\"line\":\"power-ok\",\"value\":true}\n").await.unwrap();
+        assert_eq!(asked.next_line().await.unwrap().unwrap(), r#"{"set":"nmi","value":false}"#);
+        write.write_all(b"{\"error\":\"no line `nmi`\"}\n").await.unwrap();
+    };
+    let client = async {
+        let source = Source::Socket(path.clone());
+        let mut lines = Lines::open(&source, &["power-ok".to_owned()]).await.unwrap();
+        assert_eq!(lines.next().await.unwrap(), LineEvent { line: "power-ok".to_owned(), high: true });
+        lines.set("nmi", false).unwrap();
+        let refused = lines.next().await.unwrap_err();
+        assert!(refused.to_string().contains("no line `nmi`") && !refused.is_lost(), "{refused}");
+        assert!(lines.next().await.unwrap_err().is_lost());
+    };
+    tokio::join!(board, client);
+}
+
+#[test]
+fn a_source_is_cdev_or_a_socket() {
+    assert_eq!("cdev".parse(), Ok(Source::Cdev));
+    assert_eq!("unix:/run/g".parse(), Ok(Source::Socket("/run/g".into())));
+    assert!("unix:".parse::<Source>().unwrap_err().contains("hint"));
+}

@@ -1,0 +1,139 @@
+//! Channels and their sessions (NetFn 06h).
+
+use std::net::{IpAddr, SocketAddr};
+
+use bmc_daemon::{Channel, ChannelMedium};
+use ipmi_wire::{
+    CompletionCode, Privilege,
+    command::app_channel::{
+        AccessMode, ActiveSession, ChannelAccess, ChannelAccessQuery, ChannelInfo, ChannelNumber,
+        GetChannelAccess, GetChannelInfo, GetSessionInfo, IPMI_FORUM, SessionInfo, SessionSelector,
+    },
+};
+
+use crate::{
+    dispatch::{Caller, Entry, later, now},
+    ipmid::Ipmid,
+    platform::sessions::Session,
+};
+
+pub(crate) const COMMANDS: &[Entry] = &[
+    later!(GetSessionInfo, get_session_info),
+    now!(GetChannelAccess, get_channel_access),
+    later!(GetChannelInfo, get_channel_info),
+];
+
+/// How many session handles there are on the whole controller: six bits, 0 is none.
+const POSSIBLE_SESSIONS: u8 = 63;
+
+/// "Command not supported for selected channel", a channel without sessions (v2.0§22.23).
+const CHANNEL_HAS_NO_SESSIONS: CompletionCode = CompletionCode(0x82);
+
+async fn get_session_info(
+    ipmid: &Ipmid,
+    caller: &Caller,
+    wanted: SessionSelector,
+) -> Result<SessionInfo, CompletionCode> {
+    let sessions = ipmid.platform.sessions.active().await?;
+    let found = match wanted {
+        SessionSelector::Current => sessions.iter().find(|session| Some(session.id) == caller.session_id),
+        SessionSelector::Index(index) if index > POSSIBLE_SESSIONS => {
+            return Err(CompletionCode::INVALID_DATA_FIELD);
+        }
+        SessionSelector::Index(index) => sessions.get(usize::from(index).saturating_sub(1)),
+        SessionSelector::Handle(handle) => {
+            let found = sessions.iter().find(|session| session.handle == handle);
+            Some(found.ok_or(CompletionCode::NOT_PRESENT)?)
+        }
+        SessionSelector::Id(id) => {
+            let found = sessions.iter().find(|session| session.id == id);
+            Some(found.ok_or(CompletionCode::NOT_PRESENT)?)
+        }
+    };
+    Ok(SessionInfo {
+        possible: POSSIBLE_SESSIONS,
+        active: count(&sessions),
+        session: found.map(active_session),
+    })
+}
+
+fn count(sessions: &[Session]) -> u8 {
+    u8::try_from(sessions.len()).unwrap_or(POSSIBLE_SESSIONS).min(POSSIBLE_SESSIONS)
+}
+
+/// The response has room for four address bytes: an IPv6 console shows as 0.0.0.0 with its true port.
+fn active_session(session: &Session) -> ActiveSession {
+    let address = match session.peer.map(|peer| peer.ip().to_canonical()) {
+        Some(IpAddr::V4(address)) => address.octets(),
+        Some(IpAddr::V6(_)) | None => [0; 4],
+    };
+    ActiveSession {
+        handle: session.handle,
+        user: session.user_slot,
+        privilege: session.privilege,
+        rmcp_plus: true,
+        channel: session.channel,
+        address,
+        mac: session.peer_mac,
+        port: session.peer.as_ref().map_or(0, SocketAddr::port),
+    }
+}
+
+/// Both sets of settings are the same as long as nothing can change them: a LAN channel always takes messages, each of them
+/// authenticated, and sends no alerts.
+fn get_channel_access(
+    ipmid: &Ipmid,
+    caller: &Caller,
+    query: ChannelAccessQuery,
+) -> Result<ChannelAccess, CompletionCode> {
+    match ipmid.channel(query.channel, caller)?.medium {
+        ChannelMedium::Lan => Ok(ChannelAccess {
+            alerting: false,
+            per_message_authentication: true,
+            user_level_authentication: true,
+            mode: AccessMode::Always,
+            privilege_limit: Privilege::Administrator.into(),
+        }),
+        _ => Err(CHANNEL_HAS_NO_SESSIONS),
+    }
+}
+
+async fn get_channel_info(
+    ipmid: &Ipmid,
+    caller: &Caller,
+    number: ChannelNumber,
+) -> Result<ChannelInfo, CompletionCode> {
+    let channel = ipmid.channel(number, caller)?;
+    let active_sessions = match channel.medium {
+        ChannelMedium::Lan => {
+            let mut sessions = ipmid.platform.sessions.active().await?;
+            sessions.retain(|session| session.channel == channel.number);
+            count(&sessions)
+        }
+        _ => 0,
+    };
+    Ok(describe(channel, active_sessions))
+}
+
+/// Medium and protocol numbers: v2.0 tables 6-3 and 6-2.
+fn describe(channel: &Channel, active_sessions: u8) -> ChannelInfo {
+    const NO_SESSIONS: u8 = 0b00;
+    const MANY_SESSIONS: u8 = 0b10;
+    const NO_INTERRUPT: u8 = 0xFF;
+    let (medium, protocol, session_support, auxiliary) = match channel.medium {
+        ChannelMedium::Ipmb => (0x01, 0x01, NO_SESSIONS, [0; 2]),
+        ChannelMedium::Lan => (0x04, 0x01, MANY_SESSIONS, [0; 2]),
+        ChannelMedium::SystemInterface => (0x0C, 0x05, NO_SESSIONS, [NO_INTERRUPT; 2]),
+        // OEM values: the specification knows no channel inside the controller.
+        ChannelMedium::Internal => (0x60, 0x1C, NO_SESSIONS, [0; 2]),
+    };
+    ChannelInfo {
+        channel: channel.number,
+        medium,
+        protocol,
+        session_support,
+        active_sessions,
+        vendor: IPMI_FORUM,
+        auxiliary,
+    }
+}

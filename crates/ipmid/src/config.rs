@@ -1,0 +1,95 @@
+//! `ipmid.toml`.
+
+use ipmi_wire::command::app::{DeviceId, DeviceSupport};
+use serde::Deserialize;
+
+use crate::platform::inventory::FruFile;
+
+/// The settings; each has a default.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// What Get Device ID says.
+    pub device: Device,
+    /// FRU inventory areas, `[[fru]]`.
+    pub fru: Vec<FruFile>,
+}
+
+/// What the controller can do, for Get Device ID and its locator record alike.
+pub(crate) const DEVICE_SUPPORT: u8 = DeviceSupport::CHASSIS
+    | DeviceSupport::FRU_INVENTORY
+    | DeviceSupport::SEL
+    | DeviceSupport::SDR_REPOSITORY
+    | DeviceSupport::SENSORS;
+
+/// `[device]`: the controller's identity, the board vendor's to fill in.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Device {
+    /// Device ID, 0 is unspecified.
+    pub id: u8,
+    /// Revision of the hardware, 0 to 15.
+    pub revision: u8,
+    /// IANA enterprise number of the manufacturer; 0 is unspecified.
+    pub manufacturer: u32,
+    /// The manufacturer's number of the product.
+    pub product: u16,
+    /// Firmware revision `major.minor` of the image; Ferrite's own version where the image does not say.
+    pub firmware: Firmware,
+    /// Further revision bytes, the vendor's.
+    pub auxiliary: Option<[u8; 4]>,
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        let firmware =
+            Firmware::from_version(env!("CARGO_PKG_VERSION")).unwrap_or(Firmware { major: 0, minor: 0 });
+        Self { id: 0, revision: 0, manufacturer: 0, product: 0, firmware, auxiliary: None }
+    }
+}
+
+/// A firmware revision as Get Device ID can hold it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Firmware {
+    /// 0 to 127.
+    pub major: u8,
+    /// 0 to 99.
+    pub minor: u8,
+}
+
+impl Firmware {
+    /// The first two numbers of `version`.
+    fn from_version(version: &str) -> Option<Self> {
+        let mut numbers = version.split('.').map(str::parse::<u8>);
+        let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+        (major <= 127 && minor <= 99).then_some(Self { major, minor })
+    }
+}
+
+impl TryFrom<String> for Firmware {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::from_version(&text)
+            .ok_or_else(|| format!("firmware `{text}` is not `major.minor` with 0 to 127 and 0 to 99"))
+    }
+}
+
+impl Device {
+    /// The answer to Get Device ID.
+    pub fn device_id(&self) -> DeviceId {
+        DeviceId {
+            device_id: self.id,
+            device_sdrs: false,
+            device_revision: self.revision,
+            update_in_progress: false,
+            firmware_major: self.firmware.major,
+            firmware_minor: self.firmware.minor,
+            support: DeviceSupport(DEVICE_SUPPORT),
+            manufacturer: self.manufacturer,
+            product: self.product,
+            auxiliary_revision: self.auxiliary,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! From the bytes of a request to the bytes of its response: find the entry, check who asks, decode, run, encode.
+//!
+//! Nothing here knows D-Bus: the bus, the direct line, tests and fuzzers all come in through [`dispatch`].
+
+mod caller;
+pub(crate) mod entry;
+
+use std::time::Duration;
+
+pub use caller::Caller;
+pub use entry::{Entry, Handler, Units};
+pub(crate) use entry::{later, now};
+use ipmi_wire::{CompletionCode, Lun, NetFn, command::Access};
+
+use crate::{Ipmid, table};
+use bmc_daemon::ChannelMedium;
+
+/// How long a handler may wait for a provider: a client that got no answer in 5 s asks again or gives up (v2.0§6.12.2 leaves
+/// the number to the medium; KCS drivers wait 5 s).
+pub const DEADLINE: Duration = Duration::from_millis(3500);
+
+/// A request as it came over a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// Network function, unshifted.
+    pub net_fn: u8,
+    /// Command number.
+    pub command: u8,
+    /// All data, the body code of a group or the number of an OEM included.
+    pub data: &'a [u8],
+}
+
+/// The answer to a [`Request`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// 00h, or why not.
+    pub completion_code: CompletionCode,
+    /// Data after the completion code, the echoed body code or OEM number included.
+    pub data: Vec<u8>,
+}
+
+/// Answers `request`, within [`DEADLINE`] whatever its handler waits for.
+pub async fn dispatch(ipmid: &Ipmid, caller: &Caller, request: Request<'_>) -> Response {
+    let prefix = prefix_length(request.net_fn);
+    let (prefix, data) = request.data.split_at_checked(prefix).unwrap_or((request.data, &[]));
+    let outcome = match admit(caller, request, prefix) {
+        Ok(entry) => run(entry, ipmid, caller, data).await,
+        Err(code) => Err(code),
+    };
+    match outcome {
+        Ok(body) if prefix.is_empty() => Response { completion_code: CompletionCode::OK, data: body },
+        Ok(body) => Response { completion_code: CompletionCode::OK, data: [prefix, &body].concat() },
+        Err(completion_code) => Response { completion_code, data: prefix.to_vec() },
+    }
+}
+
+/// How many bytes of data name who defined the command; responses repeat them (v2.0§5.1, table 5-1).
+const fn prefix_length(net_fn: u8) -> usize {
+    const GROUP: u8 = NetFn::GROUP_EXTENSION.value();
+    const OEM: u8 = NetFn::OEM_GROUP.value();
+    match net_fn {
+        GROUP => 1,
+        OEM => 3,
+        _ => 0,
+    }
+}
+
+/// The entry for `request`, if this caller may have it run.
+///
+/// An unknown command is C1h whoever asks; that it exists but is not for this caller is D4h, also for an origin that the
+/// specification excludes ("or other security-based restriction", v2.0 table 5-2).
+fn admit(caller: &Caller, request: Request<'_>, prefix: &[u8]) -> Result<&'static Entry, CompletionCode> {
+    if prefix.len() < prefix_length(request.net_fn) {
+        return Err(CompletionCode::REQUEST_DATA_LENGTH_INVALID);
+    }
+    let group = match (request.net_fn == NetFn::GROUP_EXTENSION.value(), prefix) {
+        (true, &[body_code]) => Some(body_code),
+        _ => None,
+    };
+    let entry = table::find(request.net_fn, request.command, group).ok_or(CompletionCode::INVALID_COMMAND)?;
+    let admitted = match entry.access {
+        Access::BeforeSession => true,
+        Access::AtLeast(least) => caller.privilege.is_some_and(|privilege| privilege >= least),
+        Access::SystemInterface => caller.medium == ChannelMedium::SystemInterface,
+    };
+    if !admitted {
+        return Err(CompletionCode::INSUFFICIENT_PRIVILEGE);
+    }
+    match entry.units {
+        Units::Bmc if caller.lun != Lun::BMC => Err(CompletionCode::INVALID_FOR_LUN),
+        Units::Bmc | Units::Any => Ok(entry),
+    }
+}
+
+async fn run(entry: &Entry, ipmid: &Ipmid, caller: &Caller, data: &[u8]) -> Result<Vec<u8>, CompletionCode> {
+    match entry.handler {
+        Handler::Now(handler) => handler(ipmid, caller, data),
+        Handler::Later(handler) => tokio::time::timeout(DEADLINE, handler(ipmid, caller, data))
+            .await
+            .unwrap_or(Err(CompletionCode::TIMEOUT)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! The seams over D-Bus. What is read often is mirrored and kept by signals; what is read seldom is asked for.
+
+mod lan;
+mod mirror;
+mod power;
+mod sessions;
+mod users;
+
+use std::sync::Arc;
+
+use bmc_daemon::ChannelTable;
+use tokio::task::JoinSet;
+use zbus::{Connection, Message};
+
+use super::{Platform, PlatformError, event_log::DbusEventLog};
+use crate::sensors::DbusSensors;
+
+/// The platform behind `connection`. `sensors` outlives it and follows it from now on. The tasks that keep its mirrors live in `tasks` and end with it.
+///
+/// # Errors
+/// Where the bus takes no subscription.
+pub async fn connect(
+    connection: &Connection,
+    channels: &Arc<ChannelTable>,
+    sensors: &DbusSensors,
+    tasks: &mut JoinSet<()>,
+) -> zbus::Result<Platform> {
+    let (follower, followed) = (sensors.clone(), connection.clone());
+    tasks.spawn(async move {
+        if let Err(error) = follower.follow(&followed).await {
+            tracing::warn!("sensors are not followed: {error}");
+        }
+    });
+    Ok(Platform {
+        power: Arc::new(power::DbusPower::start(connection, tasks).await?),
+        users: Arc::new(users::DbusUsers::start(connection, tasks).await?),
+        lan: Arc::new(lan::DbusLan::start(connection, tasks).await?),
+        sessions: Arc::new(sessions::DbusSessions::new(connection, channels)),
+        sensors: Arc::new(sensors.clone()),
+        event_log: Arc::new(DbusEventLog::new(connection.clone())),
+        inventory: Arc::clone(sensors.inventory()),
+    })
+}
+
+/// Calls a method, with the error that handlers understand.
+async fn call<B>(
+    connection: &Connection,
+    service: &str,
+    path: &str,
+    interface: &str,
+    method: &str,
+    body: &B,
+) -> Result<Message, PlatformError>
+where
+    B: serde::Serialize + zbus::DynamicType + Sync,
+{
+    connection
+        .call_method(Some(service), path, Some(interface), method, body)
+        .await
+        .map_err(|error| platform_error(&error))
+}
+
+/// What an error of the bus or of a provider means to a handler.
+pub(crate) fn platform_error(error: &zbus::Error) -> PlatformError {
+    use zbus::fdo::Error as Standard;
+    match error {
+        zbus::Error::FDO(standard) => match standard.as_ref() {
+            Standard::ServiceUnknown(_)
+            | Standard::NameHasNoOwner(_)
+            | Standard::UnknownObject(_)
+            | Standard::UnknownInterface(_)
+            | Standard::NoReply(_) => PlatformError::Absent("the provider"),
+            other => PlatformError::Refused(other.to_string()),
+        },
+        zbus::Error::MethodError(name, _, _) if name.as_str() == "org.ferrite.Error.NotPresent" => {
+            PlatformError::NotPresent
+        }
+        zbus::Error::MethodError(name, text, _) => {
+            PlatformError::Refused(format!("{name}: {}", text.as_deref().unwrap_or("")))
+        }
+        other => PlatformError::Failed(other.to_string()),
+    }
+}
+
+/// The value of an enumeration: what follows the last dot of `xyz.openbmc_project.X.Enum.Value`.
+fn variant_of(text: &str) -> &str {
+    text.rsplit('.').next().unwrap_or(text)
+}

@@ -1,0 +1,69 @@
+//! The user table, from userd.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bmc_dbus::{names::users as names, users::UserTableProxy};
+use futures_util::{StreamExt as _, stream::select};
+use tokio::task::JoinSet;
+use zbus::{Connection, MatchRule, MessageStream, message::Type};
+
+use super::mirror::owner_changed;
+use crate::platform::{
+    PlatformError,
+    users::{Table, Users},
+};
+
+/// [`Users`] from a copy of the table that is read anew at every change.
+pub(super) struct DbusUsers(Arc<Mutex<Option<Arc<Table>>>>);
+
+impl DbusUsers {
+    pub(super) async fn start(connection: &Connection, tasks: &mut JoinSet<()>) -> zbus::Result<Self> {
+        let changed = MatchRule::builder()
+            .msg_type(Type::Signal)
+            .sender(names::SERVICE)
+            .interface(names::USER_TABLE)
+            .member("Changed")
+            .build()?;
+        let changed = MessageStream::for_match_rule(changed, connection, None).await?;
+        let owner = MessageStream::for_match_rule(owner_changed(names::SERVICE)?, connection, None).await?;
+        let mut events = select(changed, owner);
+        let table = UserTableProxy::builder(connection)
+            .cache_properties(zbus::proxy::CacheProperties::No)
+            .build()
+            .await?;
+        let copy = Arc::default();
+        let task = Arc::clone(&copy);
+        tasks.spawn(async move {
+            loop {
+                update(&task, &table).await;
+                if events.next().await.is_none() {
+                    return;
+                }
+            }
+        });
+        Ok(Self(copy))
+    }
+}
+
+/// Reads the table; while userd is away there is none, and it is said once.
+async fn update(copy: &Mutex<Option<Arc<Table>>>, table: &UserTableProxy<'_>) {
+    let read = async {
+        let users = table.list().await?;
+        Ok::<_, bmc_dbus::users::UserError>(Table { slots: table.slots().await?, users })
+    };
+    let result = read.await;
+    let mut copy = copy.lock().unwrap_or_else(PoisonError::into_inner);
+    match (&result, copy.is_some()) {
+        (Ok(_), false) => tracing::info!("the user table is on the bus"),
+        (Err(error), true) => tracing::warn!("the user table left the bus: {error}"),
+        _ => {}
+    }
+    *copy = result.ok().map(Arc::new);
+}
+
+impl Users for DbusUsers {
+    fn table(&self) -> Result<Arc<Table>, PlatformError> {
+        let copy = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        copy.clone().ok_or(PlatformError::Absent("the user table"))
+    }
+}

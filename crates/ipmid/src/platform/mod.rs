@@ -1,0 +1,67 @@
+//! What ipmid needs of the board, as small traits: D-Bus behind one side, table-driven fakes of the tests behind the other.
+
+pub mod dbus;
+pub mod event_log;
+pub mod inventory;
+pub mod lan;
+pub mod power;
+pub mod sensors;
+pub mod sessions;
+pub mod users;
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use ipmi_wire::CompletionCode;
+
+/// What an action of a provider comes to. Readings have no future: they come from snapshots that signals keep.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, PlatformError>> + Send + 'a>>;
+
+/// Why a provider did not give what was asked of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlatformError {
+    /// No daemon on the bus provides it now.
+    #[error("{0} is not on the bus")]
+    Absent(&'static str),
+    /// What is asked for does not exist there (a slot, a sensor, a record).
+    #[error("no such object")]
+    NotPresent,
+    /// The provider refuses: not now, not this value.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// Anything else that went wrong on the way.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// The completion code for each, in one place.
+impl From<PlatformError> for CompletionCode {
+    fn from(error: PlatformError) -> Self {
+        match error {
+            PlatformError::Absent(_) => Self::RESPONSE_NOT_PROVIDED,
+            PlatformError::NotPresent => Self::NOT_PRESENT,
+            PlatformError::Refused(_) => Self::NOT_SUPPORTED_IN_STATE,
+            PlatformError::Failed(_) => Self::UNSPECIFIED,
+        }
+    }
+}
+
+/// All providers, each behind its own trait.
+pub struct Platform {
+    /// Power and identify.
+    pub power: Arc<dyn power::Power>,
+    /// The user table.
+    pub users: Arc<dyn users::Users>,
+    /// Interfaces and LAN channels.
+    pub lan: Arc<dyn lan::Lan>,
+    /// Sessions of all channels.
+    pub sessions: Arc<dyn sessions::Sessions>,
+    /// Sensors.
+    pub sensors: Arc<dyn sensors::Sensors>,
+    /// The system event log.
+    pub event_log: Arc<dyn event_log::EventLog>,
+    /// FRU inventory areas.
+    pub inventory: Arc<dyn inventory::Inventory>,
+}
+
+#[cfg(test)]
+pub(crate) mod fake;

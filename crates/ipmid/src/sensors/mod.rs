@@ -1,0 +1,26 @@
+//! The one snapshot of all sensors on the bus, and the records made from it.
+//!
+//! [`DbusSensors`] subscribes once and feeds a [`Model`], which is pure. Static facts (range, thresholds, names) are encoded into
+//! records when they change; readings go straight into a cell that every snapshot shares, so that reading a sensor is a look-up
+//! and neither waits for the bus nor copies anything.
+
+mod facts;
+mod kind;
+mod model;
+mod names;
+mod numbers;
+mod reading;
+mod record;
+mod snapshot;
+mod watch;
+
+pub use facts::{Facts, Hysteresis, Threshold};
+pub use model::Model;
+pub use numbers::{Address, Numbers};
+pub use reading::{Reading, Status};
+pub use snapshot::{Record, Sensor, Snapshot};
+pub use watch::DbusSensors;
+pub(crate) use watch::seconds_since_1970;
+
+/// How many sensors a snapshot holds; more are passed over, with a warning.
+pub const MAX_SENSORS: usize = 1000;

@@ -1,0 +1,237 @@
+//! What handlers see: records and sensors as they were when something static last changed, with readings as they are now.
+
+use std::{sync::Arc, time::Instant};
+
+use ipmi_wire::{
+    codec::Encode as _,
+    record::{
+        Conversion,
+        sdr::{ControllerLocator, Entity, FruLocator, FullSensor, Sdr},
+    },
+};
+
+use super::{
+    Address, Facts,
+    facts::Threshold,
+    kind::{Kind, Unit},
+    reading::{Reading, ReadingCell, Status},
+    record,
+};
+use crate::platform::inventory::FruDevice;
+
+/// All records and sensors.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// Records, by ID.
+    records: Vec<Record>,
+    sensors: Vec<Arc<Sensor>>,
+    /// By LUN and number: place in `sensors`, from 1.
+    by_address: Vec<u16>,
+    /// Changes with the records.
+    pub generation: u32,
+    /// When records last changed, in seconds since 1970.
+    pub changed: u32,
+}
+
+/// An encoded record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its ID.
+    pub id: u16,
+    /// All its bytes.
+    pub bytes: Arc<[u8]>,
+}
+
+/// A sensor.
+#[derive(Debug)]
+pub struct Sensor {
+    /// Its object.
+    pub path: String,
+    /// The bus name of its provider.
+    pub provider: Arc<str>,
+    /// Where it is in IPMI.
+    pub address: Address,
+    /// What its provider tells.
+    pub facts: Facts,
+    /// Its record as fields.
+    pub record: FullSensor,
+    encoded: Record,
+    /// Factor from values on D-Bus to IPMI's unit.
+    scale: f64,
+    cell: Arc<ReadingCell>,
+}
+
+/// Entity of the BMC itself: system management module.
+const CONTROLLER: Entity = Entity { id: 0x06, instance: 1 };
+const CONTROLLER_RECORD: u16 = 0x0001;
+/// Record IDs of FRU locators begin here; the FRU device ID follows.
+const FIRST_FRU_RECORD: u16 = 0x0100;
+/// Places of `by_address`: four LUNs of 256.
+const ADDRESSES: usize = 1024;
+
+impl Sensor {
+    pub(crate) fn new(
+        path: &str,
+        provider: Arc<str>,
+        address: Address,
+        name: String,
+        facts: Facts,
+        cell: Arc<ReadingCell>,
+    ) -> Self {
+        let record = record::full_sensor(path, address, name, &facts);
+        let encoded = Record::new(&Sdr::FullSensor(Box::new(record.clone())));
+        let scale = Unit::named(&facts.unit).scale;
+        Self { path: path.to_owned(), provider, address, facts, record, encoded, scale, cell }
+    }
+
+    /// Whether a sensor with these facts would be no other than this one.
+    pub(crate) fn is_current(
+        &self,
+        provider: &str,
+        name: &str,
+        facts: &Facts,
+        cell: &Arc<ReadingCell>,
+    ) -> bool {
+        *self.provider == *provider
+            && self.record.name == name
+            && self.facts == *facts
+            && Arc::ptr_eq(&self.cell, cell)
+    }
+
+    /// The reading now, and whether it can be trusted.
+    pub fn read(&self) -> (Reading, Status) {
+        self.cell.read(Instant::now())
+    }
+
+    /// How raw bytes stand for values in IPMI's unit.
+    pub fn conversion(&self) -> Conversion {
+        self.record.conversion
+    }
+
+    /// The raw byte of a value on D-Bus.
+    pub fn raw(&self, value: f64) -> Option<u8> {
+        self.conversion().raw(value * self.scale)
+    }
+
+    /// The value on D-Bus of a raw byte.
+    pub fn value(&self, raw: u8) -> f64 {
+        self.conversion().value(raw) / self.scale
+    }
+
+    /// The difference on D-Bus of raw steps.
+    pub fn difference(&self, raw: u8) -> f64 {
+        self.conversion().difference(raw) / self.scale
+    }
+
+    /// Which thresholds are set.
+    pub fn thresholds_set(&self) -> u8 {
+        self.record.readable
+    }
+
+    /// Which thresholds are reached, one bit each: as the provider's alarms say, which know hysteresis; by comparison where it
+    /// has none.
+    pub fn reached(&self, reading: &Reading) -> u8 {
+        self.facts.set_thresholds().fold(0, |reached, (threshold, limit)| {
+            let known = reading.alarms_known & threshold.bit() != 0;
+            let is_reached = if known {
+                reading.alarms & threshold.bit() != 0
+            } else if threshold.is_upper() {
+                reading.value >= limit
+            } else {
+                reading.value <= limit
+            };
+            reached | if is_reached { threshold.bit() } else { 0 }
+        })
+    }
+
+    /// The events that are asserted while these thresholds are reached.
+    pub fn events(reached: u8) -> u16 {
+        Threshold::ALL
+            .into_iter()
+            .filter(|threshold| reached & threshold.bit() != 0)
+            .fold(0, |events, threshold| events | record::event(threshold))
+    }
+
+    /// Sensor type and event/reading type.
+    pub fn types(&self) -> (u8, u8) {
+        (Kind::of(&self.path).sensor_type, record::THRESHOLD_EVENTS)
+    }
+}
+
+impl Record {
+    fn new(sdr: &Sdr) -> Self {
+        Self { id: sdr.record_id(), bytes: sdr.to_bytes().into() }
+    }
+}
+
+impl Snapshot {
+    /// A snapshot of `sensors` and `frus`, the successor of `previous`. Its generation moves where a record is another.
+    pub(crate) fn new(previous: &Self, mut sensors: Vec<Arc<Sensor>>, frus: &[FruDevice], now: u32) -> Self {
+        sensors.sort_by_key(|sensor| sensor.address);
+        let mut records = vec![controller_record()];
+        records.extend(frus.iter().map(fru_record));
+        records.extend(sensors.iter().map(|sensor| sensor.encoded.clone()));
+        records.sort_by_key(|record| record.id);
+        let mut by_address = vec![0; ADDRESSES];
+        for (place, sensor) in (1..).zip(&sensors) {
+            if let Some(slot) = by_address.get_mut(index(sensor.address)) {
+                *slot = place;
+            }
+        }
+        let (generation, changed) = if records == previous.records {
+            (previous.generation, previous.changed)
+        } else {
+            (previous.generation.wrapping_add(1), now)
+        };
+        Self { records, sensors, by_address, generation, changed }
+    }
+
+    /// The sensor at `address`.
+    pub fn sensor(&self, address: Address) -> Option<&Arc<Sensor>> {
+        let place = usize::from(*self.by_address.get(index(address))?);
+        self.sensors.get(place.checked_sub(1)?)
+    }
+
+    /// All sensors, by address.
+    pub fn sensors(&self) -> &[Arc<Sensor>] {
+        &self.sensors
+    }
+
+    /// All records, by ID.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// The record `id` and the one after it; 0 stands for the first, FFFFh for the last.
+    pub fn record(&self, id: u16) -> Option<(&Record, Option<&Record>)> {
+        let place = match id {
+            0 => 0,
+            u16::MAX => self.records.len().checked_sub(1)?,
+            id => self.records.binary_search_by_key(&id, |record| record.id).ok()?,
+        };
+        Some((self.records.get(place)?, self.records.get(place + 1)))
+    }
+}
+
+fn index(address: Address) -> usize {
+    usize::from(address.lun) << 8 | usize::from(address.number)
+}
+
+fn controller_record() -> Record {
+    Record::new(&Sdr::ControllerLocator(ControllerLocator {
+        record_id: CONTROLLER_RECORD,
+        address: ipmi_wire::record::sdr::BMC_ADDRESS,
+        capabilities: crate::config::DEVICE_SUPPORT,
+        entity: CONTROLLER,
+        name: "BMC".to_owned(),
+    }))
+}
+
+fn fru_record(fru: &FruDevice) -> Record {
+    Record::new(&Sdr::FruLocator(FruLocator {
+        record_id: FIRST_FRU_RECORD | u16::from(fru.id),
+        fru_id: fru.id,
+        entity: Entity { id: fru.entity.0, instance: fru.entity.1 },
+        name: fru.name.clone(),
+    }))
+}

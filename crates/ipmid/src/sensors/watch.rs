@@ -1,0 +1,215 @@
+//! The one subscription: from signals on the bus to the [`Model`], and what commands write back.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::{Duration, Instant, SystemTime},
+};
+
+use bmc_daemon::StateFile;
+use bmc_dbus::{
+    discovery::{Event, Follow},
+    names::sensors as names,
+};
+use zbus::{Connection, Variant};
+
+use super::{Hysteresis, Model, Numbers, Sensor, Snapshot, Threshold};
+use crate::platform::{Pending, PlatformError, inventory::Inventory, sensors::Sensors};
+
+/// How long static changes are gathered before a snapshot is made: a provider that starts tells of a thousand in a burst.
+const GATHER: Duration = Duration::from_millis(100);
+/// How often the FRU devices are looked at.
+const FRU_CHECK: Duration = Duration::from_secs(5);
+
+/// The sensors on a bus. Cheap to clone; outlives any connection.
+#[derive(Clone)]
+pub struct DbusSensors {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    model: Mutex<Model>,
+    current: RwLock<Arc<Snapshot>>,
+    connection: Mutex<Option<Connection>>,
+    numbers: StateFile<Numbers>,
+    inventory: Arc<dyn Inventory>,
+}
+
+impl DbusSensors {
+    /// No sensors yet; `numbers` is where the addresses that were given are kept.
+    pub fn new(numbers: StateFile<Numbers>, inventory: Arc<dyn Inventory>) -> Self {
+        let given = numbers.load().unwrap_or_else(|error| {
+            tracing::warn!("sensor numbers are given anew: {error}");
+            None
+        });
+        let shared = Shared {
+            model: Mutex::new(Model::new(given.unwrap_or_default())),
+            current: RwLock::default(),
+            connection: Mutex::default(),
+            numbers,
+            inventory,
+        };
+        let sensors = Self { shared: Arc::new(shared) };
+        sensors.check_frus();
+        sensors.publish();
+        sensors
+    }
+
+    /// The FRU devices whose locators stand among the records.
+    pub fn inventory(&self) -> &Arc<dyn Inventory> {
+        &self.shared.inventory
+    }
+
+    /// Follows the sensors on `connection` until it closes; then all of them are unavailable until the next call.
+    ///
+    /// # Errors
+    /// Where the bus is not there.
+    pub async fn follow(&self, connection: &Connection) -> zbus::Result<()> {
+        *lock(&self.shared.connection) = Some(connection.clone());
+        let result = self.follow_until_closed(connection).await;
+        *lock(&self.shared.connection) = None;
+        lock(&self.shared.model).all_gone();
+        result
+    }
+
+    async fn follow_until_closed(&self, connection: &Connection) -> zbus::Result<()> {
+        let mut follow = Follow::start(connection, names::ROOT, names::VALUE).await?;
+        let mut fru_check = tokio::time::interval(FRU_CHECK);
+        let mut publish_at = None;
+        loop {
+            if publish_at.is_none() && lock(&self.shared.model).is_dirty() {
+                publish_at = Some(tokio::time::Instant::now() + GATHER);
+            }
+            tokio::select! {
+                event = follow.next() => match event {
+                    Some(event) => self.apply(event),
+                    None => return Ok(()),
+                },
+                () = sleep_until(publish_at) => {
+                    publish_at = None;
+                    self.publish();
+                }
+                _ = fru_check.tick() => self.check_frus(),
+            }
+        }
+    }
+
+    fn apply(&self, event: Event) {
+        let (mut model, now) = (lock(&self.shared.model), Instant::now());
+        match event {
+            Event::Loaded { provider, objects } => {
+                tracing::debug!("{provider} has {} objects", objects.len());
+                model.load(&provider, objects, now);
+            }
+            Event::Gone { provider } => {
+                tracing::info!("{provider} left the bus: its sensors are unavailable");
+                model.gone(&provider);
+            }
+            Event::Added { provider, path, interfaces } => model.add(&provider, &path, &interfaces, now),
+            Event::Removed { provider, path, interfaces } => model.remove(&provider, &path, &interfaces),
+            Event::Changed { provider, path, interface, properties } => {
+                model.change(&provider, &path, &interface, &properties, now);
+            }
+        }
+    }
+
+    fn check_frus(&self) {
+        let frus = self.shared.inventory.list();
+        lock(&self.shared.model).set_frus(frus);
+    }
+
+    /// Makes the snapshot that handlers see from now on.
+    fn publish(&self) {
+        let mut model = lock(&self.shared.model);
+        let (snapshot, assigned) = model.rebuild(seconds_since_1970());
+        if assigned && let Err(error) = self.shared.numbers.store(model.numbers()) {
+            tracing::warn!("sensor numbers may change with the next start: {error}");
+        }
+        *self.shared.current.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+    }
+
+    /// Writes properties, and has the snapshot show them at once: the client that set a threshold reads it back next.
+    async fn write(
+        &self,
+        sensor: &Sensor,
+        properties: &[(String, String, f64)],
+    ) -> Result<(), PlatformError> {
+        let connection = lock(&self.shared.connection).clone().ok_or(PlatformError::Absent("sensord"))?;
+        for (interface, property, value) in properties {
+            let arguments = (interface, property, Variant::F64(*value));
+            let provider = Some(&*sensor.provider);
+            let properties = Some("org.freedesktop.DBus.Properties");
+            connection
+                .call_method(provider, sensor.path.as_str(), properties, "Set", &arguments)
+                .await
+                .map_err(failure)?;
+            let written = [(property.clone(), (*value).into())].into();
+            lock(&self.shared.model).change(
+                &sensor.provider,
+                &sensor.path,
+                interface,
+                &written,
+                Instant::now(),
+            );
+        }
+        self.publish();
+        Ok(())
+    }
+}
+
+impl Sensors for DbusSensors {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.shared.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_thresholds<'a>(
+        &'a self,
+        sensor: &'a Sensor,
+        thresholds: &'a [(Threshold, f64)],
+    ) -> Pending<'a, ()> {
+        Box::pin(async move {
+            let properties = thresholds
+                .iter()
+                .map(|(threshold, value)| (threshold.interface(), threshold.property(), *value))
+                .collect::<Vec<_>>();
+            self.write(sensor, &properties).await
+        })
+    }
+
+    fn set_hysteresis<'a>(&'a self, sensor: &'a Sensor, hysteresis: Hysteresis) -> Pending<'a, ()> {
+        Box::pin(async move {
+            let property = |name: &str, value| (names::HYSTERESIS.to_owned(), name.to_owned(), value);
+            let properties =
+                [property("Positive", hysteresis.positive), property("Negative", hysteresis.negative)];
+            self.write(sensor, &properties).await
+        })
+    }
+}
+
+/// What a write failed with.
+fn failure(error: zbus::Error) -> PlatformError {
+    match &error {
+        zbus::Error::MethodError(name, text, _) => match name.rsplit('.').next() {
+            Some("ServiceUnknown" | "NameHasNoOwner" | "NoReply") => PlatformError::Absent("sensord"),
+            Some("UnknownObject" | "UnknownInterface") => PlatformError::NotPresent,
+            _ => PlatformError::Refused(text.clone().unwrap_or_else(|| name.to_string())),
+        },
+        _ => PlatformError::Failed(error.to_string()),
+    }
+}
+
+async fn sleep_until(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The system clock, as SDR and SEL times want it.
+pub(crate) fn seconds_since_1970() -> u32 {
+    let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u32::try_from(elapsed.as_secs()).unwrap_or(u32::MAX)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

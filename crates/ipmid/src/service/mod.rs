@@ -1,0 +1,93 @@
+//! ipmid on the bus: `execute` for everybody whom the bus' policy lets call it, a direct line for owners of a channel.
+
+mod channel_owners;
+mod direct_line;
+mod front;
+
+use std::{collections::HashMap, sync::Arc};
+
+use anyhow::Context as _;
+use bmc_daemon::ChannelTable;
+use bmc_dbus::{
+    execute::{Call, Options, Reply},
+    names::ipmi,
+    own_name,
+};
+use tokio::task::JoinSet;
+use zbus::{Connection, OwnedVariant, message::Header};
+
+use crate::{
+    config::Config,
+    guid::Guids,
+    ipmid::{Ipmid, Kept},
+    platform,
+    sensors::DbusSensors,
+};
+use channel_owners::ChannelOwners;
+use direct_line::DirectLine;
+use front::Front;
+
+/// What outlives a connection to the bus.
+pub struct Settings {
+    /// `ipmid.toml`.
+    pub config: Config,
+    /// The GUIDs for good.
+    pub guids: Guids,
+    /// `channels.toml`.
+    pub channels: Arc<ChannelTable>,
+    /// Sensors, their numbers and records, and FRU devices.
+    pub sensors: DbusSensors,
+    /// Timers and the like.
+    pub kept: Arc<Kept>,
+}
+
+/// Serves on `connection`; calls `ready` once the name is owned.
+///
+/// # Errors
+/// Always in the end: somebody else owns the name, or the bus failed or closed the connection.
+pub async fn serve(connection: &Connection, settings: &Settings, ready: impl FnOnce()) -> anyhow::Result<()> {
+    let Settings { config, guids, channels, sensors, kept } = settings;
+    // Ends the tasks when this function does, however it does.
+    let mut tasks = JoinSet::new();
+    let platform = platform::dbus::connect(connection, channels, sensors, &mut tasks).await?;
+    let power = Arc::clone(&platform.power);
+    let owners = ChannelOwners::start(connection, channels, &mut tasks).await?;
+    let ipmid = Ipmid::new(config, *guids, Arc::clone(channels), platform, Arc::clone(kept));
+    let front = Arc::new(Front::new(ipmid, owners));
+    let objects = connection.object_server();
+    let line = DirectLine::new(Arc::clone(&front));
+    objects.at(ipmi::PATH, line).await.context("cannot serve the direct line")?;
+    objects.at(ipmi::PATH, Server(front)).await.context("cannot serve the command queue")?;
+    own_name(connection, ipmi::SERVICE).await?;
+    ready();
+    tokio::select! {
+        () = kept.identify.run(power.as_ref()) => anyhow::bail!("the identify timer ended"),
+        () = connection.closed() => anyhow::bail!("the connection was closed"),
+    }
+}
+
+/// `xyz.openbmc_project.Ipmi.Server`.
+struct Server(Arc<Front>);
+
+#[zbus::interface(name = "xyz.openbmc_project.Ipmi.Server")]
+impl Server {
+    /// One struct comes back, not five values: a tuple of one is how that is said.
+    #[zbus(name = "execute")]
+    async fn execute(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        net_fn: u8,
+        lun: u8,
+        command: u8,
+        data: Vec<u8>,
+        options: HashMap<String, OwnedVariant>,
+    ) -> (Reply,) {
+        let options = Options::from_dict(&options);
+        let call = Call { net_fn, lun, command, data, options };
+        let sender = header.sender().map(|sender| sender.as_str()).unwrap_or_default();
+        (self.0.execute(sender, call).await,)
+    }
+}
+
+#[cfg(test)]
+mod tests;

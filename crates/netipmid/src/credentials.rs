@@ -1,0 +1,69 @@
+//! The users and their secrets, from userd.
+
+use std::sync::atomic::Ordering;
+
+use bmc_dbus::users::{CredentialEntry, CredentialsProxy, SecretBytes, UserError, UserTableProxy};
+use futures_util::StreamExt as _;
+use ipmi_wire::Privilege;
+use rmcp_session::{Secret, User};
+use zbus::Connection;
+
+use crate::channel::LanChannel;
+
+/// Keeps the endpoint's users those of userd. The channel's bus name is owned already: userd answers nobody else.
+pub(crate) async fn follow(connection: &Connection, channel: &LanChannel) -> zbus::Result<()> {
+    let credentials = CredentialsProxy::new(connection).await?;
+    let table = UserTableProxy::new(connection).await?;
+    let mut changes = table.receive_changed().await?;
+    let mut owners = credentials.inner().receive_owner_changed().await?;
+    let mut told = false;
+    loop {
+        match credentials.snapshot().await {
+            Ok((users, kg)) => {
+                take(channel, users, &kg);
+                told = false;
+            }
+            Err(error) if !told => {
+                tell(channel, &error);
+                told = true;
+            }
+            Err(_) => {}
+        }
+        tokio::select! {
+            Some(_) = changes.next() => {}
+            Some(_) = owners.next() => {}
+            // The connection is closed, which the caller learns of by itself.
+            else => std::future::pending().await,
+        }
+    }
+}
+
+fn tell(channel: &LanChannel, error: &UserError) {
+    tracing::warn!(
+        channel = channel.name,
+        "userd does not give the credentials: {error}; new users cannot log in until it does\nhint: is userd running?"
+    );
+}
+
+fn take(channel: &LanChannel, entries: Vec<CredentialEntry>, kg: &SecretBytes) {
+    let users: Vec<User> = entries.into_iter().filter_map(|entry| user(channel.number, entry)).collect();
+    let kg = if kg.is_empty() { None } else { Secret::new(kg.as_bytes()) };
+    tracing::debug!(users = users.len(), "credentials read");
+    channel.kg_set.store(kg.is_some(), Ordering::Relaxed);
+    channel.act(|endpoint| endpoint.set_users(users, kg));
+}
+
+/// A user as this channel sees it. Without a password nobody logs in, so that such a user is left out.
+fn user(channel: u8, entry: CredentialEntry) -> Option<User> {
+    if entry.password.is_empty() {
+        return None;
+    }
+    let limit = entry.privileges.get(&channel).copied().and_then(Privilege::from_u8);
+    Some(User {
+        slot: entry.slot,
+        name: entry.name.into_bytes(),
+        enabled: entry.enabled,
+        max_privilege: limit,
+        secret: Secret::new(entry.password.as_bytes())?,
+    })
+}

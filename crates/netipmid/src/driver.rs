@@ -1,0 +1,176 @@
+//! One task that drives the endpoint: datagrams, time, replies of ipmid.
+
+use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Instant};
+
+use bmc_dbus::{
+    direct_line::{DirectLine, ExecuteError},
+    execute::{Call, Options, Reply},
+};
+use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use ipmi_wire::CompletionCode;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use rmcp_session::{Event, Random, RandomFailed, Request, RequestToken};
+use tokio::net::UdpSocket;
+
+use crate::{
+    audit::Audit,
+    channel::LanChannel,
+    socket::{canonical, send},
+};
+
+/// Datagrams taken at one wake before answers go out: enough to share the cost of a wake among busy sessions, few enough that a
+/// flood does not hold up replies.
+const BATCH: usize = 32;
+
+/// The longest datagram taken; IPMI messages over LAN are a few hundred bytes at most.
+const DATAGRAM: usize = 2048;
+
+struct Answer {
+    token: RequestToken,
+    result: Result<Reply, ExecuteError>,
+}
+
+type Running = FuturesUnordered<Pin<Box<dyn Future<Output = Answer> + Send>>>;
+
+struct Kernel(SystemRandom);
+
+impl Random for Kernel {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), RandomFailed> {
+        self.0.fill(bytes).map_err(|_| RandomFailed)
+    }
+}
+
+/// Runs the channel until the socket fails for good.
+pub(crate) async fn drive(channel: Arc<LanChannel>, socket: UdpSocket) -> anyhow::Result<()> {
+    let mut driver = Driver {
+        channel,
+        socket,
+        random: Kernel(SystemRandom::new()),
+        running: FuturesUnordered::new(),
+        audit: Audit::default(),
+    };
+    loop {
+        driver.step().await?;
+        driver.settle();
+    }
+}
+
+struct Driver {
+    channel: Arc<LanChannel>,
+    socket: UdpSocket,
+    random: Kernel,
+    /// Bounded by the endpoint: one request of each session, and a few outside sessions.
+    running: Running,
+    audit: Audit,
+}
+
+impl Driver {
+    async fn step(&mut self) -> anyhow::Result<()> {
+        let timeout = self.channel.endpoint().next_timeout();
+        let timer = async {
+            match timeout {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some(answer) = self.running.next(), if !self.running.is_empty() => self.answer(answer),
+            readable = self.socket.readable() => {
+                readable?;
+                self.receive();
+            }
+            () = timer => self.channel.endpoint().handle_timeout(Instant::now()),
+            () = self.channel.acted.notified() => {}
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self) {
+        let mut buffer = [0; DATAGRAM];
+        let mut endpoint = self.channel.endpoint();
+        for _ in 0..BATCH {
+            // Errors of the socket are those of earlier sends (ICMP), or that there is nothing more.
+            let Ok((length, from)) = self.socket.try_recv_from(&mut buffer) else { return };
+            let datagram = buffer.get(..length).unwrap_or_default();
+            endpoint.handle_datagram(Instant::now(), canonical(from), datagram, &mut self.random);
+        }
+    }
+
+    fn answer(&mut self, Answer { token, result }: Answer) {
+        let (code, data) = match result {
+            Ok(reply) => (CompletionCode(reply.completion_code), reply.data),
+            Err(error) => {
+                self.audit.not_executed(&error);
+                (completion_code(&error), Vec::new())
+            }
+        };
+        self.channel.endpoint().respond(Instant::now(), token, code, &data, &mut self.random);
+    }
+
+    /// Starts, answers, records and sends all that came of a step.
+    fn settle(&mut self) {
+        loop {
+            while let Some(Some(answer)) = self.running.next().now_or_never() {
+                self.answer(answer);
+            }
+            let before = self.running.len();
+            self.take_events();
+            self.send();
+            if self.running.len() == before {
+                return;
+            }
+            // Polled here once, so that new requests are on their way before the next wait.
+        }
+    }
+
+    fn take_events(&mut self) {
+        let line = self.channel.line();
+        let mut endpoint = self.channel.endpoint();
+        while let Some(event) = endpoint.poll_event() {
+            match event {
+                Event::Request(request) => self.running.push(Box::pin(execute(line.clone(), request))),
+                event => {
+                    self.audit.record(&self.channel.name, &event);
+                    self.channel.sessions_changed.notify_one();
+                }
+            }
+        }
+    }
+
+    fn send(&self) {
+        let listen: SocketAddr = self.channel.listen;
+        let mut endpoint = self.channel.endpoint();
+        while let Some(transmit) = endpoint.poll_transmit() {
+            if let Err(error) = send(&self.socket, listen, transmit.to, &transmit.datagram) {
+                tracing::debug!("cannot send to {}: {error}", transmit.to);
+            }
+        }
+    }
+}
+
+async fn execute(line: Option<DirectLine>, request: Request) -> Answer {
+    let Request { token, session, net_fn, lun, command, data, .. } = request;
+    let options = match session {
+        Some(session) => Options {
+            user_id: Some(session.user_slot.into()),
+            privilege: Some((session.privilege as u8).into()),
+            session_id: Some(session.id),
+            ..Options::default()
+        },
+        None => Options { privilege: Some(0), ..Options::default() },
+    };
+    let call = Call { net_fn: net_fn.value(), lun: lun.value(), command, data, options };
+    let result = match line {
+        Some(line) => line.execute(call).await,
+        None => Err(ExecuteError::Absent),
+    };
+    Answer { token, result }
+}
+
+fn completion_code(error: &ExecuteError) -> CompletionCode {
+    match error {
+        ExecuteError::Absent | ExecuteError::Bus(_) => CompletionCode::DESTINATION_UNAVAILABLE,
+        ExecuteError::Busy | ExecuteError::Interrupted => CompletionCode::NODE_BUSY,
+        ExecuteError::Deadline => CompletionCode::TIMEOUT,
+    }
+}

@@ -1,0 +1,97 @@
+//! The channel on the bus.
+
+use std::{collections::HashMap, sync::Arc};
+
+use anyhow::Context as _;
+use bmc_dbus::{
+    direct_line::DirectLine,
+    execute::{Call, Options},
+    names::ipmi,
+};
+use zbus::{Connection, fdo};
+
+use crate::{channel::LanChannel, credentials, sessions};
+
+/// Serves on `connection` until it closes; calls `ready` once the channel's name is owned.
+///
+/// # Errors
+/// Where somebody else owns the name, or the bus fails.
+pub(crate) async fn serve(
+    connection: &Connection,
+    channel: &Arc<LanChannel>,
+    ready: impl FnOnce(),
+) -> anyhow::Result<()> {
+    let path = format!("{}/{}", ipmi::CHANNEL_ROOT, sessions::path_name(&channel.name));
+    connection
+        .object_server()
+        .at(path, Lan(Arc::clone(channel)))
+        .await
+        .context("cannot serve the channel")?;
+    sessions::publish(connection, channel).await.context("cannot serve the sessions")?;
+    // ipmid and userd know the channel by this name: before any call to them.
+    bmc_dbus::own_name(connection, &format!("{}{}", ipmi::CHANNEL_PREFIX, channel.name)).await?;
+    let line = DirectLine::connect(connection).await.context("cannot watch for ipmid")?;
+    channel.set_line(line.clone());
+    ready();
+    tokio::select! {
+        result = credentials::follow(connection, channel) => result.context("cannot follow userd"),
+        result = sessions::reconcile(connection, channel) => result.context("cannot publish the sessions"),
+        () = follow_guid(&line, channel) => Ok(()),
+        () = connection.closed() => Err(anyhow::anyhow!("the connection was closed")),
+    }
+}
+
+/// Asks ipmid for the system GUID each time it comes (v2.0§22.14): RAKP message 2 carries the same.
+async fn follow_guid(line: &DirectLine, channel: &LanChannel) {
+    let mut presence = line.presence();
+    loop {
+        presence.arrived().await;
+        let options = Options { privilege: Some(0), ..Options::default() };
+        let call = Call { net_fn: 0x06, lun: 0, command: 0x37, data: Vec::new(), options };
+        match line.execute(call).await.map(|reply| (reply.completion_code, <[u8; 16]>::try_from(reply.data)))
+        {
+            Ok((0, Ok(guid))) => channel.act(|endpoint| endpoint.set_guid(guid)),
+            Ok((code, _)) => tracing::warn!("ipmid gives no system GUID: completion code {code:02X}h"),
+            Err(error) => tracing::warn!("ipmid gives no system GUID: {error}"),
+        }
+        presence.changed().await;
+    }
+}
+
+/// `org.ferrite.Ipmi.LanChannel`.
+struct Lan(Arc<LanChannel>);
+
+#[zbus::interface(name = "org.ferrite.Ipmi.LanChannel")]
+impl Lan {
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn cipher_suites(&self) -> Vec<u8> {
+        self.0.suites.iter().map(|suite| suite.id()).collect()
+    }
+
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn listen_address(&self) -> String {
+        self.0.listen.to_string()
+    }
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn direct_line(&self) -> bool {
+        self.0.line().is_some_and(|line| line.is_direct())
+    }
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn discards(&self) -> HashMap<String, u64> {
+        self.0.endpoint().discards().iter().map(|(reason, count)| (reason.to_owned(), count)).collect()
+    }
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn kg_set(&self) -> bool {
+        self.0.has_kg()
+    }
+
+    fn close_session(&self, session_id: u32) -> fdo::Result<()> {
+        if self.0.close(session_id) {
+            return Ok(());
+        }
+        Err(fdo::Error::InvalidArgs(format!("no session {session_id:08x}")))
+    }
+}

@@ -1,0 +1,354 @@
+//! The host's power as a pure state machine: no clock, no line, no bus.
+//!
+//! States and behaviour follow x86-power-control. What to do comes out of [`Machine::poll_action`]; when to call
+//! [`Machine::handle_timeout`] is in [`Machine::next_timeout`].
+
+#[cfg(test)]
+mod tests;
+mod types;
+
+use std::{collections::VecDeque, time::Instant};
+
+pub use types::*;
+
+/// The machine.
+#[derive(Debug)]
+pub struct Machine {
+    settings: Settings,
+    state: State,
+    /// What the host was doing before power or powerd went away.
+    was_on: bool,
+    new_boot: bool,
+    post_complete: bool,
+    s5: bool,
+    /// Outputs that are asserted, and until when.
+    pulses: Vec<(Output, Instant)>,
+    /// Since the panel's power button is down: when that means "off at once".
+    held: Option<Instant>,
+    requested_cause: Option<RestartCause>,
+    status: Status,
+    actions: VecDeque<Action>,
+}
+
+impl Machine {
+    /// A machine that knows no line yet. `was_on` and `new_boot` are what the last run left behind.
+    pub fn new(settings: Settings, was_on: bool, new_boot: bool) -> Self {
+        Self {
+            settings,
+            state: State::Unknown,
+            was_on,
+            new_boot,
+            post_complete: false,
+            s5: false,
+            pulses: Vec::new(),
+            held: None,
+            requested_cause: None,
+            status: Status::default(),
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// The state.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Faults, last power event and restart cause.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// What the next start has to know: whether the host is on.
+    pub fn host_was_on(&self) -> bool {
+        self.was_on
+    }
+
+    /// Changes the restore policy; it counts at the next loss of mains power.
+    pub fn set_policy(&mut self, policy: RestorePolicy) {
+        self.settings.policy = policy;
+    }
+
+    /// Changes how long a restore waits.
+    pub fn set_restore_delay(&mut self, delay: std::time::Duration) {
+        self.settings.restore_delay = delay;
+    }
+
+    /// Notes the cause of the next restart in place of the one that its request implies.
+    pub fn request_cause(&mut self, cause: RestartCause) {
+        self.requested_cause = Some(cause);
+    }
+
+    /// What to do next, until `None`.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Machine::handle_timeout`] is due.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        // Without lines nothing can be released; that happens when they are back.
+        let pulses = self.pulses.iter().filter(|_| self.state != State::Unknown).map(|(_, until)| *until);
+        pulses.chain(self.held).chain(self.state.deadline()).min()
+    }
+
+    /// Whether a request can be done now.
+    ///
+    /// # Errors
+    /// [`Refused`] says why not.
+    pub fn allows(&self, request: Request) -> Result<(), Refused> {
+        let reason = match (self.state, request) {
+            (State::Unknown, _) => "the power lines cannot be read",
+            (State::Off | State::RestoreDelay { .. }, Request::On | Request::Off) => return Ok(()),
+            (State::Off | State::RestoreDelay { .. }, _) => "the host is off",
+            (State::OnPost | State::OnOs, Request::On) => "the host is on",
+            (State::OnPost | State::OnOs, _) => return Ok(()),
+            (State::GracefulOff { .. } | State::WaitForPowerOk { .. }, Request::Off) => return Ok(()),
+            (State::CycleOff { .. }, Request::Off) => return Ok(()),
+            _ => "another transition is under way",
+        };
+        Err(Refused { request, state: self.state.name(), reason })
+    }
+
+    /// Starts what a client asks for.
+    ///
+    /// # Errors
+    /// [`Refused`] where the state does not allow it.
+    pub fn request(&mut self, now: Instant, request: Request, cause: RestartCause) -> Result<(), Refused> {
+        self.allows(request)?;
+        let timings = self.settings.timings;
+        match request {
+            Request::On => self.power_on(now, cause, true),
+            Request::Off if !self.state.may_have_power() => self.enter(State::Off, "request: off"),
+            Request::Off => self.force_off(now, None, "request: off"),
+            Request::Cycle => self.force_off(now, Some(cause), "request: cycle"),
+            Request::Soft => self.graceful_off(now, None, true, "request: soft off"),
+            Request::GracefulReboot => self.graceful_off(now, Some(cause), true, "request: graceful reboot"),
+            Request::Reset => self.reset(now, cause, true),
+            Request::Nmi => self.pulse(now, Output::Nmi, timings.power_pulse),
+        }
+        Ok(())
+    }
+
+    /// An input that is asserted or no longer. The first [`Input::PowerOk`] makes the state known.
+    pub fn input(&mut self, now: Instant, input: Input, asserted: bool) {
+        match input {
+            Input::PowerOk if self.state == State::Unknown => self.found(now, asserted),
+            Input::PowerOk if asserted => self.power_came(),
+            Input::PowerOk => self.power_went(now),
+            Input::PostComplete => self.post(asserted),
+            Input::SioS5 => self.s5 = asserted,
+            Input::PowerButton => self.power_button(now, asserted),
+            Input::ResetButton if asserted && self.allows(Request::Reset).is_ok() => {
+                self.reset(now, RestartCause::ResetButton, self.settings.button_passthrough);
+            }
+            Input::NmiButton if asserted && self.allows(Request::Nmi).is_ok() => {
+                self.pulse(now, Output::Nmi, self.settings.timings.power_pulse);
+            }
+            Input::IdButton if asserted => self.actions.push_back(Action::ToggleIdentify),
+            Input::ResetButton | Input::NmiButton | Input::IdButton => {}
+        }
+    }
+
+    /// The lines are gone: nothing is known until the next [`Input::PowerOk`].
+    pub fn lines_lost(&mut self) {
+        self.held = None;
+        // What was asserted is released as soon as there are lines again.
+        self.enter(State::Unknown, "the power lines cannot be read");
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.state != State::Unknown {
+            self.release(|until| until <= now);
+        }
+        if self.held.is_some_and(|until| until <= now) {
+            self.held = None;
+            if self.state.may_have_power() && self.allows(Request::Off).is_ok() {
+                self.force_off(now, None, "power button held");
+            }
+        }
+        if self.state.deadline().is_some_and(|deadline| deadline <= now) {
+            self.deadline_passed(now);
+        }
+    }
+
+    fn deadline_passed(&mut self, now: Instant) {
+        match self.state {
+            State::WaitForPowerOk { .. } => {
+                self.fault("power-ok did not come");
+                self.status.control_fault = true;
+                self.enter(State::Off, "power-ok did not come");
+            }
+            State::WaitForPowerOkLoss { .. } => {
+                self.status.control_fault = true;
+                self.enter(self.on_state(), "power-ok did not go");
+            }
+            State::GracefulOff { then, .. } if self.settings.force_off_after_graceful => {
+                self.force_off(now, then, "the host did not shut down in time");
+            }
+            State::GracefulOff { .. } => self.enter(self.on_state(), "the host did not shut down in time"),
+            State::CycleOff { cause, .. } | State::RestoreDelay { cause, .. } => {
+                self.power_on(now, cause, true);
+            }
+            State::Unknown | State::Off | State::OnPost | State::OnOs => {}
+        }
+    }
+
+    /// The first look at power-ok after a start or after the lines were gone.
+    fn found(&mut self, now: Instant, power_ok: bool) {
+        self.release(|_| true);
+        let (was_on, new_boot) = (self.was_on, std::mem::take(&mut self.new_boot));
+        if power_ok {
+            return self.enter(self.on_state(), "found on");
+        }
+        if was_on {
+            self.power_event(PowerEvent::AcFailure, "the host was on and is off: mains power was lost");
+        }
+        self.enter(State::Off, "found off");
+        let cause = match self.settings.policy {
+            RestorePolicy::AlwaysOn if was_on || new_boot => RestartCause::PowerPolicyAlwaysOn,
+            RestorePolicy::Restore if was_on => RestartCause::PowerPolicyPreviousState,
+            _ => return,
+        };
+        let deadline = now + self.settings.restore_delay;
+        self.enter(State::RestoreDelay { deadline, cause }, "restore policy");
+        if deadline <= now {
+            self.deadline_passed(now);
+        }
+    }
+
+    fn power_came(&mut self) {
+        match self.state {
+            State::WaitForPowerOk { .. } => {
+                self.status.power_fault = false;
+                self.status.control_fault = false;
+                self.enter(self.on_state(), "power-ok");
+            }
+            State::Off | State::CycleOff { .. } | State::RestoreDelay { .. } => {
+                self.enter(self.on_state(), "power-ok came without a request");
+            }
+            _ => {}
+        }
+    }
+
+    fn power_went(&mut self, now: Instant) {
+        match self.state {
+            State::OnPost | State::OnOs if self.s5 => self.enter(State::Off, "the host shut down"),
+            State::OnPost | State::OnOs => {
+                self.fault("power-ok went without a request");
+                self.enter(State::Off, "power-ok went without a request");
+            }
+            State::GracefulOff { then, .. } | State::WaitForPowerOkLoss { then, .. } => {
+                // Holding the button any longer would switch some boards on again.
+                self.release(|_| true);
+                self.power_event(PowerEvent::Command, "switched off");
+                self.status.control_fault = false;
+                let deadline = now + self.settings.timings.power_cycle;
+                let next = then.map_or(State::Off, |cause| State::CycleOff { deadline, cause });
+                self.enter(next, "power-ok went");
+            }
+            _ => {}
+        }
+    }
+
+    fn post(&mut self, complete: bool) {
+        self.post_complete = complete;
+        match (self.state, complete) {
+            (State::OnPost, true) => self.enter(State::OnOs, "post complete"),
+            (State::OnOs, false) => {
+                let cause = self.requested_cause.take().unwrap_or(RestartCause::SoftReset);
+                self.status.restart_cause = cause;
+                self.enter(State::OnPost, "the host restarted");
+            }
+            _ => {}
+        }
+    }
+
+    fn power_button(&mut self, now: Instant, pressed: bool) {
+        let drive = self.settings.button_passthrough;
+        self.held = pressed.then_some(now + BUTTON_OVERRIDE);
+        if !pressed {
+            return;
+        }
+        if self.allows(Request::On).is_ok() {
+            self.power_on(now, RestartCause::PowerButton, drive);
+        } else if self.allows(Request::Soft).is_ok() {
+            self.graceful_off(now, None, drive, "power button");
+        }
+    }
+
+    fn power_on(&mut self, now: Instant, cause: RestartCause, drive: bool) {
+        let timings = self.settings.timings;
+        self.status.restart_cause = self.requested_cause.take().unwrap_or(cause);
+        if drive {
+            self.pulse(now, Output::Power, timings.power_pulse);
+        }
+        let deadline = now + timings.power_ok_watchdog;
+        self.enter(State::WaitForPowerOk { deadline }, cause.name());
+    }
+
+    fn force_off(&mut self, now: Instant, then: Option<RestartCause>, why: &'static str) {
+        let pulse = self.settings.timings.force_off_pulse;
+        self.pulse(now, Output::Power, pulse);
+        self.enter(State::WaitForPowerOkLoss { deadline: now + pulse, then }, why);
+    }
+
+    fn graceful_off(&mut self, now: Instant, then: Option<RestartCause>, drive: bool, why: &'static str) {
+        let timings = self.settings.timings;
+        if drive {
+            self.pulse(now, Output::Power, timings.power_pulse);
+        }
+        self.enter(State::GracefulOff { deadline: now + timings.graceful_power_off, then }, why);
+    }
+
+    fn reset(&mut self, now: Instant, cause: RestartCause, drive: bool) {
+        let cause = self.requested_cause.take().unwrap_or(cause);
+        self.status.restart_cause = cause;
+        // Set before post-complete goes, so that it is not taken for the host's own restart.
+        self.enter(State::OnPost, cause.name());
+        if drive {
+            self.pulse(now, Output::Reset, self.settings.timings.reset_pulse);
+        }
+    }
+
+    /// Asserts an output until `length` has passed; a pulse under way is made that long.
+    fn pulse(&mut self, now: Instant, output: Output, length: std::time::Duration) {
+        self.pulses.retain(|(other, _)| *other != output);
+        self.pulses.push((output, now + length));
+        self.actions.push_back(Action::Set(output, true));
+    }
+
+    fn release(&mut self, due: impl Fn(Instant) -> bool) {
+        let actions = &mut self.actions;
+        self.pulses.retain(|(output, until)| {
+            if due(*until) {
+                actions.push_back(Action::Set(*output, false));
+            }
+            !due(*until)
+        });
+    }
+
+    fn on_state(&self) -> State {
+        if self.post_complete { State::OnOs } else { State::OnPost }
+    }
+
+    fn fault(&mut self, why: &'static str) {
+        self.status.power_fault = true;
+        self.power_event(PowerEvent::PowerFault, why);
+    }
+
+    fn power_event(&mut self, event: PowerEvent, why: &'static str) {
+        self.status.last_power_event = event;
+        self.actions.push_back(Action::PowerEvent(event, why));
+    }
+
+    fn enter(&mut self, to: State, why: &'static str) {
+        let from = std::mem::replace(&mut self.state, to);
+        // An unknown state leaves the memory alone: the host may well be on.
+        if to != State::Unknown && !matches!(to, State::RestoreDelay { .. }) {
+            self.was_on = to.is_meant_to_be_on();
+        }
+        if from != to {
+            self.actions.push_back(Action::Changed { from, to, why });
+        }
+    }
+}

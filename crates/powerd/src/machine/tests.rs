@@ -1,0 +1,260 @@
+use std::time::Duration;
+
+use super::*;
+
+/// A board with a virtual clock around the machine.
+struct Story {
+    now: Instant,
+    machine: Machine,
+    outputs: Vec<(Output, bool)>,
+}
+
+fn settings(policy: RestorePolicy) -> Settings {
+    Settings {
+        timings: Timings {
+            power_pulse: Duration::from_millis(200),
+            force_off_pulse: Duration::from_secs(15),
+            reset_pulse: Duration::from_millis(500),
+            power_cycle: Duration::from_secs(5),
+            power_ok_watchdog: Duration::from_secs(8),
+            graceful_power_off: Duration::from_secs(300),
+        },
+        force_off_after_graceful: false,
+        button_passthrough: true,
+        policy,
+        restore_delay: Duration::from_secs(10),
+    }
+}
+
+impl Story {
+    fn with(settings: Settings, was_on: bool, power_ok: bool) -> Self {
+        let machine = Machine::new(settings, was_on, false);
+        let mut story = Self { now: Instant::now(), machine, outputs: Vec::new() };
+        story.input(Input::PowerOk, power_ok);
+        story
+    }
+
+    fn off() -> Self {
+        Self::with(settings(RestorePolicy::AlwaysOff), false, false)
+    }
+
+    fn on() -> Self {
+        let mut story = Self::with(settings(RestorePolicy::AlwaysOff), true, true);
+        story.input(Input::PostComplete, true);
+        story
+    }
+
+    fn collect(&mut self) {
+        while let Some(action) = self.machine.poll_action() {
+            if let Action::Set(output, asserted) = action {
+                self.outputs.push((output, asserted));
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input, asserted: bool) {
+        self.machine.input(self.now, input, asserted);
+        self.collect();
+    }
+
+    fn ask(&mut self, request: Request) {
+        self.machine.request(self.now, request, RestartCause::RemoteCommand).unwrap();
+        self.collect();
+    }
+
+    /// Lets time pass, with each timeout at its instant.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(due) = self.machine.next_timeout().filter(|due| *due <= end) {
+            self.now = due;
+            self.machine.handle_timeout(due);
+            self.collect();
+        }
+        self.now = end;
+    }
+
+    fn state(&self) -> &'static str {
+        self.machine.state().name()
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn power_on_is_a_short_press_then_power_ok_then_post() {
+    let mut story = Story::off();
+    story.ask(Request::On);
+    story.pass(SECOND);
+    assert_eq!(story.outputs, [(Output::Power, true), (Output::Power, false)]);
+    assert_eq!(story.state(), "WaitForPowerOk");
+    story.input(Input::PowerOk, true);
+    assert_eq!(story.state(), "On (POST)");
+    story.input(Input::PostComplete, true);
+    assert_eq!(story.state(), "On (OS)");
+    assert_eq!(story.machine.status().restart_cause, RestartCause::RemoteCommand);
+}
+
+#[test]
+fn power_ok_that_never_comes_is_a_power_fault() {
+    let mut story = Story::off();
+    story.ask(Request::On);
+    story.pass(9 * SECOND);
+    assert_eq!(story.state(), "Off");
+    let status = story.machine.status();
+    assert!(status.power_fault && status.control_fault);
+    assert_eq!(status.last_power_event, PowerEvent::PowerFault);
+}
+
+#[test]
+fn a_forced_off_holds_the_button_until_power_is_gone() {
+    let mut story = Story::on();
+    story.ask(Request::Off);
+    story.pass(5 * SECOND);
+    assert_eq!(story.outputs, [(Output::Power, true)]);
+    story.input(Input::PowerOk, false);
+    assert_eq!(story.outputs, [(Output::Power, true), (Output::Power, false)]);
+    assert_eq!(story.state(), "Off");
+    assert_eq!(story.machine.status().last_power_event, PowerEvent::Command);
+    assert!(!story.machine.status().power_fault);
+}
+
+#[test]
+fn a_forced_off_without_effect_is_a_control_fault_and_the_host_stays_on() {
+    let mut story = Story::on();
+    story.ask(Request::Off);
+    story.pass(16 * SECOND);
+    assert_eq!(story.state(), "On (OS)");
+    assert!(story.machine.status().control_fault);
+    assert_eq!(story.outputs.last(), Some(&(Output::Power, false)));
+}
+
+#[test]
+fn a_cycle_stays_off_for_its_time_and_comes_back() {
+    let mut story = Story::on();
+    story.ask(Request::Cycle);
+    story.input(Input::PowerOk, false);
+    story.pass(4 * SECOND);
+    assert_eq!(story.state(), "CycleOff");
+    story.pass(2 * SECOND);
+    assert_eq!(story.state(), "WaitForPowerOk");
+    story.input(Input::PowerOk, true);
+    assert!(story.state().starts_with("On"));
+}
+
+#[test]
+fn a_reset_is_a_pulse_and_post_runs_again() {
+    let mut story = Story::on();
+    story.machine.request_cause(RestartCause::WatchdogTimer);
+    story.ask(Request::Reset);
+    story.pass(SECOND);
+    assert_eq!(story.outputs, [(Output::Reset, true), (Output::Reset, false)]);
+    story.input(Input::PostComplete, false);
+    story.input(Input::PostComplete, true);
+    assert_eq!(story.state(), "On (OS)");
+    assert_eq!(story.machine.status().restart_cause, RestartCause::WatchdogTimer);
+}
+
+#[test]
+fn a_soft_off_that_the_host_ignores_leaves_it_on_or_forces_as_configured() {
+    for (forces, state) in [(false, "On (POST)"), (true, "WaitForPowerOkLoss")] {
+        let settings = Settings { force_off_after_graceful: forces, ..settings(RestorePolicy::AlwaysOff) };
+        let mut story = Story::with(settings, true, true);
+        story.ask(Request::Soft);
+        story.pass(301 * SECOND);
+        assert_eq!(story.state(), state);
+    }
+}
+
+#[test]
+fn a_graceful_reboot_comes_back_on() {
+    let mut story = Story::on();
+    story.ask(Request::GracefulReboot);
+    story.input(Input::PowerOk, false);
+    story.pass(6 * SECOND);
+    assert_eq!(story.state(), "WaitForPowerOk");
+}
+
+#[test]
+fn each_policy_does_its_own_after_a_loss_of_mains_power() {
+    use RestartCause::{PowerPolicyAlwaysOn, PowerPolicyPreviousState, Unknown};
+    for (policy, cause) in [
+        (RestorePolicy::AlwaysOn, PowerPolicyAlwaysOn),
+        (RestorePolicy::Restore, PowerPolicyPreviousState),
+        (RestorePolicy::AlwaysOff, Unknown),
+        (RestorePolicy::None, Unknown),
+    ] {
+        let mut story = Story::with(settings(policy), true, false);
+        assert_eq!(story.machine.status().last_power_event, PowerEvent::AcFailure);
+        story.pass(9 * SECOND);
+        assert_eq!(story.outputs, [], "the delay is kept");
+        story.pass(2 * SECOND);
+        assert_eq!(!story.outputs.is_empty(), cause != Unknown, "{policy:?}");
+        assert_eq!(story.machine.status().restart_cause, cause);
+    }
+}
+
+#[test]
+fn a_host_that_was_off_stays_off_with_restore_and_after_a_restart_of_powerd() {
+    for policy in [RestorePolicy::Restore, RestorePolicy::AlwaysOn] {
+        let mut story = Story::with(settings(policy), false, false);
+        story.pass(20 * SECOND);
+        assert_eq!((story.state(), story.outputs.len()), ("Off", 0));
+    }
+}
+
+#[test]
+fn a_restart_of_powerd_finds_the_host_on_and_touches_nothing() {
+    let story = Story::with(settings(RestorePolicy::AlwaysOn), true, true);
+    assert_eq!((story.state(), story.outputs.len()), ("On (POST)", 0));
+}
+
+#[test]
+fn power_that_goes_without_a_request_is_a_fault_and_its_return_is_followed() {
+    let mut story = Story::on();
+    story.input(Input::PowerOk, false);
+    assert_eq!(story.state(), "Off");
+    assert!(story.machine.status().power_fault);
+    story.input(Input::PowerOk, true);
+    assert_eq!(story.state(), "On (OS)");
+    assert_eq!(story.outputs, []);
+}
+
+#[test]
+fn a_host_that_went_to_s5_shut_down_by_itself() {
+    let mut story = Story::on();
+    story.input(Input::SioS5, true);
+    story.input(Input::PowerOk, false);
+    assert!(!story.machine.status().power_fault);
+}
+
+#[test]
+fn the_power_button_switches_on_asks_for_shutdown_and_held_forces_off() {
+    let mut story = Story::off();
+    story.input(Input::PowerButton, true);
+    story.input(Input::PowerButton, false);
+    story.input(Input::PowerOk, true);
+    assert_eq!(story.machine.status().restart_cause, RestartCause::PowerButton);
+    story.input(Input::PowerButton, true);
+    assert_eq!(story.state(), "GracefulTransitionToOff");
+    story.pass(5 * SECOND);
+    assert_eq!(story.state(), "WaitForPowerOkLoss");
+}
+
+#[test]
+fn what_a_state_does_not_allow_is_refused_with_the_reason() {
+    let mut story = Story::off();
+    let refused = story.machine.request(story.now, Request::Reset, RestartCause::Unknown).unwrap_err();
+    assert_eq!(refused.to_string(), "Reset cannot be done: the host is off (state Off)");
+    story.machine.lines_lost();
+    assert!(story.machine.allows(Request::On).unwrap_err().to_string().contains("cannot be read"));
+}
+
+#[test]
+fn an_output_that_was_asserted_when_the_lines_went_is_released_when_they_return() {
+    let mut story = Story::on();
+    story.ask(Request::Reset);
+    story.machine.lines_lost();
+    story.pass(SECOND.mul_f32(0.1));
+    story.input(Input::PowerOk, true);
+    assert_eq!(story.outputs, [(Output::Reset, true), (Output::Reset, false)]);
+}

@@ -1,0 +1,11 @@
+//! Stories: clients and an endpoint with a virtual clock and a network that tests take apart.
+
+#![allow(clippy::cast_possible_truncation, reason = "the client's lengths are chosen by the tests")]
+
+mod client;
+mod floods;
+mod golden;
+mod login;
+mod packets;
+mod requests;
+mod world;

@@ -1,0 +1,70 @@
+//! Directories outside the repository that are dear to make, and progress while they are made.
+
+use std::{
+    fs,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+/// `$XDG_CACHE_HOME/ferrite`, or `~/.cache/ferrite`.
+pub(crate) fn root() -> Result<PathBuf> {
+    let base = match (std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME")) {
+        (Some(cache), _) if !cache.is_empty() => PathBuf::from(cache),
+        (_, Some(home)) => Path::new(&home).join(".cache"),
+        _ => bail!("neither XDG_CACHE_HOME nor HOME is set"),
+    };
+    let root = base.join("ferrite");
+    fs::create_dir_all(&root).with_context(|| format!("cannot make {}", root.display()))?;
+    Ok(root)
+}
+
+/// A directory called `name` made from `inputs`: the one in the cache, or what `make` fills now.
+///
+/// A directory that was not finished (the machine lost power, a download failed) is made again.
+pub(crate) fn directory(
+    name: &str,
+    inputs: &[&str],
+    title: &str,
+    make: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
+    let mut hasher = DefaultHasher::new();
+    inputs.hash(&mut hasher);
+    let directory = root()?.join(format!("{name}-{:016x}", hasher.finish()));
+    let complete = directory.with_extension("complete");
+    if complete.exists() {
+        return Ok(directory);
+    }
+    step(title, || {
+        if directory.exists() {
+            run(super::as_root("rm").args(["--recursive", "--force", "--one-file-system"]).arg(&directory))?;
+        }
+        make(&directory)?;
+        fs::write(&complete, b"").with_context(|| format!("cannot write {}", complete.display()))
+    })?;
+    Ok(directory)
+}
+
+/// Runs `work` under a title, and says how long it took.
+pub(crate) fn step<T>(title: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    eprintln!("==> {title}");
+    let start = Instant::now();
+    let value = work().with_context(|| format!("{title} failed"))?;
+    eprintln!("    done in {:.1} s", start.elapsed().as_secs_f64());
+    Ok(value)
+}
+
+/// Runs `command` with its output on stderr: stdout belongs to the answer.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command.stdout(std::io::stderr()).status().with_context(|| {
+        format!("cannot run `{program}`\nhint: `cargo xtask setup` installs what is missing")
+    })?;
+    if !status.success() {
+        bail!("`{program}` ended with {status}");
+    }
+    Ok(())
+}

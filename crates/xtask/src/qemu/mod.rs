@@ -1,0 +1,207 @@
+//! `cargo xtask qemu`: Ferrite on an emulated AST2600, from nothing to an answering BMC.
+
+mod board;
+mod cache;
+mod image;
+mod tool_root;
+
+use std::{
+    ffi::OsString,
+    fs,
+    net::UdpSocket,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::json;
+
+use board::Board;
+use tool_root::ToolRoot;
+
+/// How long a board may take until it answers: half a minute on an idle machine with two cores.
+const BOOT_DEADLINE: Duration = Duration::from_secs(300);
+
+const USER: &str = "operator";
+
+pub(crate) const USAGE: &str = "\
+usage: cargo xtask qemu [test] [--detach --json] [--stop] [--port N]
+
+Cross-builds Ferrite for armv7, packs it with systemd and D-Bus into an image, boots QEMU's ast2600-evb on it, and prints the
+ipmitool lines that reach it. The first run makes a tool root of about 1.6 GB in the cache ($XDG_CACHE_HOME/ferrite).
+
+  test             boot the board, run tests/silicon against it, end it
+  --detach --json  return when the board answers, and print one JSON object: host, port, user, password, qmp, console, pid
+  --stop           end a detached board and remove what it made
+  --port N         the UDP port on 127.0.0.1 that is the board's port 623 (default: a free one)
+";
+
+#[derive(Default)]
+struct Options {
+    test: bool,
+    detach: bool,
+    json: bool,
+    stop: bool,
+    port: Option<u16>,
+}
+
+/// Runs the subcommand with the arguments behind `qemu`.
+pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
+    let options = parse(arguments)?;
+    let work = cache::root()?.join("board");
+    if options.stop {
+        return stop(&work);
+    }
+    let password = fresh_password()?;
+    let account = image::Account { name: USER, password: &password };
+    let tools = ToolRoot::prepare()?;
+    let kernel = tools.kernel()?;
+    let ferrite = tools.build_ferrite()?;
+    fs::create_dir_all(&work)?;
+    let image = image::build(&tools, &kernel, &ferrite, &account, &work)?;
+    let port = match options.port {
+        Some(port) => port,
+        None => UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port(),
+    };
+    let password_file = work.join("password");
+    write_secret(&password_file, &password)?;
+
+    let mut board = Board::start(&tools, &kernel, &image, &work, port)?;
+    let ready = cache::step("ast2600-evb: power on until the LAN answers", || {
+        wait_until_it_answers(&mut board, port, &password_file)
+    });
+    if let Err(error) = ready {
+        board.power_cut()?;
+        return Err(error);
+    }
+    let facts = json!({
+        "host": "127.0.0.1", "port": port, "user": USER, "password": password, "password_file": password_file,
+        "qmp": board.qmp(), "console": board.console(), "pid": board.pid(),
+    });
+    if options.test {
+        let result = run_tests(&facts.to_string());
+        board.power_cut()?;
+        return result;
+    }
+    if options.json {
+        println!("{facts}");
+    } else {
+        print_lines(port, &password_file, board.console());
+    }
+    if !options.detach {
+        eprintln!("\nctrl-c, or `cargo xtask qemu --stop` in another terminal, ends the board");
+        while board.check().is_ok() {
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+    Ok(())
+}
+
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Options> {
+    use lexopt::prelude::{Long, Short, Value, ValueExt as _};
+    let mut options = Options::default();
+    let mut parser = lexopt::Parser::from_args(arguments);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Value(word) if word == "test" => options.test = true,
+            Long("detach") => options.detach = true,
+            Long("json") => options.json = true,
+            Long("stop") => options.stop = true,
+            Long("port") => options.port = Some(parser.value()?.parse()?),
+            Short('h') | Long("help") => {
+                print!("{USAGE}");
+                std::process::exit(0);
+            }
+            other => bail!("{}\nhint: cargo xtask qemu --help", other.unexpected()),
+        }
+    }
+    Ok(options)
+}
+
+/// A login with ipmitool is what an operator would see; nothing less counts as an answer.
+fn wait_until_it_answers(board: &mut Board, port: u16, password_file: &Path) -> Result<()> {
+    let start = Instant::now();
+    while start.elapsed() < BOOT_DEADLINE {
+        board.check()?;
+        let answer = Command::new("ipmitool")
+            .args(["-I", "lanplus", "-H", "127.0.0.1", "-N", "2", "-R", "1", "-C", "17", "-U", USER])
+            .args(["-p", &port.to_string(), "-f"])
+            .arg(password_file)
+            .args(["mc", "info"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .context("cannot run ipmitool\nhint: `cargo xtask setup` installs it")?;
+        if answer.success() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    bail!("no answer within {BOOT_DEADLINE:?}\nhint: the board's console is in {}", board.console().display())
+}
+
+fn run_tests(facts: &str) -> Result<()> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args([
+        "test",
+        "--package",
+        "system-tests",
+        "--test",
+        "silicon",
+        "--",
+        "--ignored",
+        "--test-threads=1",
+    ]);
+    cache::step("tests on the emulated board", || cache::run(cargo.env("FERRITE_BOARD", facts)))
+}
+
+fn print_lines(port: u16, password_file: &Path, console: &Path) {
+    let login =
+        format!("ipmitool -I lanplus -C 17 -H 127.0.0.1 -p {port} -U {USER} -f {}", password_file.display());
+    println!("the emulated ast2600-evb answers; try\n");
+    for line in ["mc info", "sdr elist", "sensor list", "chassis status", "lan print 1"] {
+        println!("  {login} {line}");
+    }
+    println!("\nits serial console: {}", console.display());
+}
+
+fn stop(work: &Path) -> Result<()> {
+    let socket = work.join("qmp.sock");
+    if socket.exists() && board::quit(&socket).is_ok() {
+        eprintln!("the board is off");
+    }
+    if work.exists() {
+        cache::run(as_root("rm").args(["--recursive", "--force", "--one-file-system"]).arg(work))?;
+    }
+    Ok(())
+}
+
+fn fresh_password() -> Result<String> {
+    use std::io::Read as _;
+    let mut random = [0_u8; 8];
+    fs::File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut random))
+        .context("no randomness")?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn write_secret(path: &PathBuf, secret: &str) -> Result<()> {
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    let _ = fs::remove_file(path);
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(secret.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// `program`, as root: directly where we are, through sudo elsewhere (chroot and device nodes need it).
+fn as_root(program: &str) -> Command {
+    // The owner of our own /proc entry is who we are.
+    let root = fs::metadata("/proc/self").is_ok_and(|entry| std::os::unix::fs::MetadataExt::uid(&entry) == 0);
+    if root {
+        Command::new(program)
+    } else {
+        let mut sudo = Command::new("sudo");
+        sudo.arg(program);
+        sudo
+    }
+}

@@ -1,0 +1,173 @@
+//! The tool root: a Debian directory tree with the armv7 cross toolchain, QEMU and the BMC kernel.
+//!
+//! The machine's own Rust has no armv7 standard library, and its QEMU may be too old or absent. Rather than change the machine,
+//! everything comes from one Debian release into one directory under the cache, where commands run by chroot.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::cache::{self, run};
+
+/// The release of both the tool root and the BMC's root: libc and libsystemd must agree between them.
+pub(crate) const RELEASE: &str = "trixie";
+
+/// What the tool root holds. A change here makes another root, because the list is part of its name.
+const PACKAGES: &[&str] = &[
+    "ca-certificates",
+    "rustc-web",
+    "cargo-web",
+    "libstd-rust-web-dev:armhf",
+    "gcc",
+    "libc6-dev",
+    "gcc-arm-linux-gnueabihf",
+    "libc6-dev:armhf",
+    "libsystemd-dev:armhf",
+    "pkgconf",
+    "qemu-system-arm",
+    "device-tree-compiler",
+    "kmod",
+    "cpio",
+    "zstd",
+];
+
+const TARGET: &str = "armv7-unknown-linux-gnueabihf";
+
+/// A tool root that is ready.
+pub(crate) struct ToolRoot {
+    root: PathBuf,
+}
+
+/// The BMC's kernel, as paths outside the tool root.
+pub(crate) struct Kernel {
+    /// The kernel image.
+    pub(crate) image: PathBuf,
+    /// QEMU's ast2600-evb as the kernel's source describes it.
+    pub(crate) device_tree: PathBuf,
+    /// `…/usr`, under which `lib/modules/<version>` stands.
+    pub(crate) usr: PathBuf,
+    /// The kernel's version.
+    pub(crate) version: String,
+}
+
+impl ToolRoot {
+    /// Finds the root in the cache, or makes it (about a minute and 1.6 GB).
+    pub(crate) fn prepare() -> Result<Self> {
+        let root = cache::directory(
+            "tool-root",
+            PACKAGES,
+            "tool root: cross toolchain, QEMU, kernel",
+            |directory| {
+                let mut mmdebstrap = super::as_root("mmdebstrap");
+                mmdebstrap
+                    .args(["--variant=apt", "--architectures=amd64,armhf"])
+                    .arg(format!("--include={}", PACKAGES.join(",")))
+                    // The package lists are only there while mmdebstrap works; the kernel is unpacked, not installed.
+                    .arg(format!("--customize-hook=chroot \"$1\" sh -ec '{FETCH_KERNEL}'"))
+                    .arg(RELEASE)
+                    .arg(directory)
+                    .arg(debian_source()?);
+                run(&mut mmdebstrap)
+            },
+        )?;
+        Ok(Self { root })
+    }
+
+    /// The kernel in this root.
+    pub(crate) fn kernel(&self) -> Result<Kernel> {
+        let usr = self.root.join("kernel/usr");
+        let version = only_entry(&usr.join("lib/modules"))?;
+        Ok(Kernel {
+            image: self.root.join(format!("kernel/boot/vmlinuz-{version}")),
+            device_tree: usr.join(format!("lib/linux-image-{version}/aspeed-ast2600-evb.dtb")),
+            usr,
+            version,
+        })
+    }
+
+    /// A command that runs inside the root, with the repository at `/src` and `shared` (made if missing) at `/shared`.
+    pub(crate) fn command(&self, shared: &Path, script: &str) -> Result<Command> {
+        std::fs::create_dir_all(shared)?;
+        for directory in ["src", "shared"] {
+            std::fs::create_dir_all(self.root.join(directory))?;
+        }
+        let root = self.root.display();
+        let mounts = format!(
+            "mount --bind '{repository}' '{root}/src' && mount --bind '{shared}' '{root}/shared' \
+             && mount -t proc proc '{root}/proc' && mount --bind /dev '{root}/dev' \
+             && exec chroot '{root}' sh -ec \"$0\"",
+            repository = crate::repository().display(),
+            shared = shared.display(),
+        );
+        // A mount namespace of its own: nothing to unmount, whatever happens.
+        let mut command = super::as_root("unshare");
+        command.args(["--mount", "sh", "-ec", &mounts, script]);
+        Ok(command)
+    }
+
+    /// Cross-builds the `ferrite` executable for armv7 and gives its path.
+    pub(crate) fn build_ferrite(&self) -> Result<PathBuf> {
+        self.trust_the_machines_certificates()?;
+        let shared = cache::root()?.join("armv7");
+        let script = format!(
+            "export CARGO_HOME=/shared/cargo CARGO_TARGET_DIR=/shared/target PKG_CONFIG_ALLOW_CROSS=1 PKG_CONFIG=/usr/bin/pkgconf \
+             PKG_CONFIG_LIBDIR=/usr/lib/arm-linux-gnueabihf/pkgconfig \
+             CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_LINKER=arm-linux-gnueabihf-gcc; \
+             cd /src && cargo build --locked --release --target {TARGET} --package ferrite"
+        );
+        cache::step("ferrite for armv7 (release)", || run(&mut self.command(&shared, &script)?))?;
+        Ok(shared.join(format!("target/{TARGET}/release/ferrite")))
+    }
+
+    /// cargo inside the root reaches its registry through whatever the machine trusts.
+    fn trust_the_machines_certificates(&self) -> Result<()> {
+        for file in ["etc/ssl/certs/ca-certificates.crt", "etc/resolv.conf"] {
+            let from = Path::new("/").join(file);
+            if from.exists() {
+                let to = self.root.join(file);
+                let mut copy = super::as_root("cp");
+                run(copy.arg("--remove-destination").arg("--dereference").arg(&from).arg(&to))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Run inside the fresh root: the kernel that the `linux-image-armmp` package stands for, unpacked under `/kernel`.
+const FETCH_KERNEL: &str = "cd /tmp && \
+    package=$(apt-cache depends linux-image-armmp:armhf | sed -n \"s/.*Depends: \\(linux-image-[0-9][^ ]*\\).*/\\1/p\" | head -n 1) && \
+    apt-get -o APT::Sandbox::User=root download \"$package\" && dpkg -x linux-image-*.deb /kernel && rm linux-image-*.deb";
+
+/// The `deb` line for [`RELEASE`] at the mirror that this machine's own packages come from.
+pub(crate) fn debian_source() -> Result<String> {
+    let targets = Command::new("apt-get")
+        .args(["indextargets", "--format", "$(CREATED_BY) $(COMPONENT) $(RELEASE) $(REPO_URI)"])
+        .output()
+        .context("cannot ask apt for its sources\nhint: this command needs a Debian machine")?;
+    let text = String::from_utf8_lossy(&targets.stdout);
+    for line in text.lines() {
+        if let ["Packages", "main", release, uri] = line.split_whitespace().collect::<Vec<_>>()[..] {
+            // Only a main archive carries other releases at the same address.
+            if !release.contains('-') && !uri.contains("security") {
+                return Ok(format!("deb {uri} {RELEASE} main"));
+            }
+        }
+    }
+    bail!(
+        "apt knows no Debian main archive\nhint: is there a `deb` line in /etc/apt/sources.list or sources.list.d?"
+    )
+}
+
+fn only_entry(directory: &Path) -> Result<String> {
+    let mut names = std::fs::read_dir(directory)
+        .with_context(|| format!("cannot list {}", directory.display()))?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<Vec<_>>>()?;
+    match (names.pop(), names.is_empty()) {
+        (Some(name), true) => Ok(name),
+        _ => bail!("{} should hold exactly one entry", directory.display()),
+    }
+}

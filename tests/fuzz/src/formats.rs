@@ -1,0 +1,85 @@
+//! Reading formats: no panic, and what was read and written again reads the same.
+
+use std::fmt::Debug;
+
+use ipmi_wire::{
+    asf,
+    codec::Decode,
+    command::session::{
+        ChannelAuthenticationCapabilitiesRequest, ChannelCipherSuitesRequest, CloseSessionRequest,
+        SessionPrivilegeLevelRequest,
+    },
+    lan_message::LanMessage,
+    rakp::{OpenSessionRequest, OpenSessionResponse, Proof, Rakp1, Rakp2},
+    rmcp,
+    rmcp_plus::Packet,
+    session_v15,
+};
+
+/// Any datagram of port 623.
+pub fn rmcp_datagram(data: &[u8]) {
+    let Ok((header, body)) = rmcp::Header::parse(data) else { return };
+    let mut out = Vec::new();
+    header.emit(&mut out);
+    assert_eq!(rmcp::Header::parse(&out).unwrap().0, header);
+    if let Ok(message) = asf::Message::parse(body) {
+        let mut out = Vec::new();
+        message.emit(&mut out);
+        assert_eq!(asf::Message::parse(&out).unwrap(), message);
+    }
+    if let Ok(packet) = session_v15::Packet::parse(body) {
+        lan_message(packet.message);
+    }
+    if let Ok(packet) = Packet::parse(body) {
+        for code_length in [0, 12, 16, 32] {
+            let _ = packet.authenticated(code_length);
+        }
+        lan_message(packet.payload);
+        handshake(packet.payload);
+    }
+}
+
+fn handshake(payload: &[u8]) {
+    same(payload, OpenSessionRequest::parse, |message, out| message.emit(out));
+    same(payload, OpenSessionResponse::parse, |message, out| message.emit(out));
+    // Those that borrow from what they are read from are compared with their bytes.
+    if let Ok(message) = Rakp1::parse(payload) {
+        let mut out = Vec::new();
+        message.emit(&mut out);
+        assert_eq!(Rakp1::parse(&out).unwrap(), message);
+    }
+    if let Ok(message) = Rakp2::parse(payload) {
+        let mut out = Vec::new();
+        message.emit(&mut out);
+        assert_eq!(Rakp2::parse(&out).unwrap(), message);
+    }
+    if let Ok(message) = Proof::parse(payload) {
+        let mut out = Vec::new();
+        message.emit(&mut out);
+        assert_eq!(Proof::parse(&out).unwrap(), message);
+    }
+}
+
+fn same<T: PartialEq + Debug, E: Debug>(
+    bytes: &[u8],
+    parse: impl Fn(&[u8]) -> Result<T, E>,
+    emit: impl Fn(&T, &mut Vec<u8>),
+) {
+    if let Ok(value) = parse(bytes) {
+        let mut out = Vec::new();
+        emit(&value, &mut out);
+        assert_eq!(parse(&out).unwrap(), value);
+    }
+}
+
+/// A LAN message, and its data as those of every session command.
+pub fn lan_message(data: &[u8]) {
+    let Ok(message) = LanMessage::parse(data) else { return };
+    let mut out = Vec::new();
+    message.emit(&mut out);
+    assert_eq!(out, data, "a LAN message has one way to be written");
+    let _ = ChannelAuthenticationCapabilitiesRequest::from_bytes(message.data);
+    let _ = ChannelCipherSuitesRequest::from_bytes(message.data);
+    let _ = SessionPrivilegeLevelRequest::from_bytes(message.data);
+    let _ = CloseSessionRequest::from_bytes(message.data);
+}

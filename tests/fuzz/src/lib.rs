@@ -1,0 +1,17 @@
+//! What the fuzzer calls, and the stable replay of its corpus too: one function a target. Each panics where a promise is broken.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a broken promise must stop the fuzzer")]
+#![allow(unreachable_pub, reason = "a crate of its own for the fuzzer, a module for the replay")]
+
+#[path = "../../../crates/rmcp-session/src/tests/client.rs"]
+#[allow(
+    clippy::cast_possible_truncation,
+    dead_code,
+    reason = "the session crate's test client, of which only a part is used"
+)]
+mod client;
+mod endpoint;
+mod formats;
+
+pub use endpoint::session_endpoint;
+pub use formats::{lan_message, rmcp_datagram};

@@ -1,0 +1,264 @@
+//! A remote console that checks everything: every AuthCode, pad, session and sequence number that comes back.
+
+use std::{
+    net::{SocketAddr, UdpSocket},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use ipmi_wire::{
+    Lun, NetFn,
+    lan_message::{self, LanMessage},
+    rakp::{
+        AuthenticationAlgorithm, ConfidentialityAlgorithm, IntegrityAlgorithm, OpenSessionRequest,
+        OpenSessionResponse, Proof, Proposal, Rakp1, Rakp2, Role, Status,
+    },
+    rmcp, rmcp_plus,
+};
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+use crate::crypto::{Keys, Suite};
+
+/// Nothing is ever sent twice: a lost answer is an error, so that retries cannot hide a fault.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The software ID that remote consoles use (v2.0§5.5).
+const CONSOLE: u8 = 0x81;
+
+/// Who logs in, and how.
+#[derive(Clone)]
+pub(crate) struct Login {
+    pub(crate) address: SocketAddr,
+    pub(crate) user: Vec<u8>,
+    pub(crate) password: Vec<u8>,
+    pub(crate) suite: Suite,
+}
+
+/// A request of any kind.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) net_fn: NetFn,
+    pub(crate) command: u8,
+    pub(crate) data: Vec<u8>,
+}
+
+/// An open session.
+pub(crate) struct Session {
+    socket: UdpSocket,
+    random: SystemRandom,
+    keys: Keys,
+    suite: Suite,
+    managed_id: u32,
+    console_id: u32,
+    sent: u32,
+    received: u32,
+    sequence: u8,
+    buffer: Vec<u8>,
+}
+
+impl Session {
+    /// Logs in as an administrator with name-only look-up, as ipmitool does.
+    pub(crate) fn open(login: &Login) -> Result<Self> {
+        let unspecified: SocketAddr = if login.address.is_ipv4() {
+            SocketAddr::from(([0, 0, 0, 0], 0))
+        } else {
+            SocketAddr::from(([0u16; 8], 0))
+        };
+        let socket = UdpSocket::bind(unspecified)?;
+        socket.connect(login.address)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        Handshake { socket, random: SystemRandom::new(), login }.run()
+    }
+
+    /// Sends `request` and gives the completion code and data of its answer.
+    pub(crate) fn execute(&mut self, request: &Request) -> Result<(u8, Vec<u8>)> {
+        self.sequence = (self.sequence + 1) & 0x3F;
+        let message = LanMessage {
+            to: lan_message::BMC,
+            to_lun: Lun::BMC,
+            net_fn: request.net_fn,
+            from: CONSOLE,
+            from_lun: Lun::BMC,
+            sequence: self.sequence,
+            command: request.command,
+            data: &request.data,
+        };
+        let packet = self.seal(&message)?;
+        self.socket.send(&packet)?;
+        let length = self.socket.recv(&mut self.buffer).context("no answer")?;
+        let received = self.buffer.get(..length).unwrap_or_default().to_vec();
+        let plain = self.unseal(&received)?;
+        let answer = LanMessage::parse(&plain)?;
+        ensure!(answer.sequence == self.sequence, "an answer to request {}", answer.sequence);
+        ensure!(
+            answer.net_fn == request.net_fn.response() && answer.command == request.command,
+            "another command"
+        );
+        ensure!(answer.to == CONSOLE && answer.from == lan_message::BMC, "wrong addresses");
+        match answer.data {
+            [code, data @ ..] => Ok((*code, data.to_vec())),
+            [] => bail!("an answer without a completion code"),
+        }
+    }
+
+    /// Closes the session.
+    pub(crate) fn close(mut self) -> Result<()> {
+        let data = self.managed_id.to_le_bytes().to_vec();
+        let (code, _) = self.execute(&Request { net_fn: NetFn::APP, command: 0x3C, data })?;
+        ensure!(code == 0, "Close Session completed with {code:02X}h");
+        Ok(())
+    }
+
+    fn seal(&mut self, message: &LanMessage<'_>) -> Result<Vec<u8>> {
+        let mut plain = Vec::with_capacity(64);
+        message.emit(&mut plain);
+        let mut iv = [0; 16];
+        fill(&self.random, &mut iv)?;
+        let payload = self.keys.encrypt(&plain, iv);
+        self.sent += 1;
+        let header = rmcp_plus::Header {
+            encrypted: true,
+            authenticated: true,
+            payload_type: rmcp_plus::PayloadType::IPMI,
+            session_id: self.managed_id,
+            sequence: self.sent,
+        };
+        let mut packet = framed(header, &payload)?;
+        rmcp_plus::emit_trailer(rmcp::Header::LENGTH, &mut packet);
+        let code = self.keys.code(packet.get(rmcp::Header::LENGTH..).unwrap_or_default());
+        packet.extend(code);
+        Ok(packet)
+    }
+
+    fn unseal(&mut self, datagram: &[u8]) -> Result<Vec<u8>> {
+        let packet = unframed(datagram)?;
+        let header = packet.header;
+        ensure!(header.encrypted && header.authenticated, "a packet without the agreed protection");
+        ensure!(header.session_id == self.console_id, "a packet of session {:08X}", header.session_id);
+        ensure!(header.sequence > self.received, "sequence number {} came again", header.sequence);
+        let authenticated = packet.authenticated(self.suite.code_length())?;
+        ensure!(self.keys.code(authenticated.covered) == authenticated.code, "a wrong AuthCode");
+        self.received = header.sequence;
+        self.keys.decrypt(packet.payload)
+    }
+}
+
+struct Handshake<'a> {
+    socket: UdpSocket,
+    random: SystemRandom,
+    login: &'a Login,
+}
+
+impl Handshake<'_> {
+    fn run(self) -> Result<Session> {
+        let suite = self.login.suite;
+        let mut console_id = [0; 4];
+        fill(&self.random, &mut console_id)?;
+        let console_id = u32::from_le_bytes(console_id) | 1;
+        let managed_id = self.open_session(console_id)?;
+
+        let role = Role(0x14);
+        let mut console_random = [0; 16];
+        fill(&self.random, &mut console_random)?;
+        let name = self.login.user.as_slice();
+        let message = Rakp1 { tag: 1, managed_session_id: managed_id, console_random, role, user_name: name };
+        let payload = self.exchange(rmcp_plus::PayloadType::RAKP_1, |out| message.emit(out))?;
+        let Rakp2::Accepted { tag: 1, console_session_id, managed_random, managed_guid, code } =
+            Rakp2::parse(&payload)?
+        else {
+            bail!("RAKP message 1 was refused")
+        };
+        ensure!(console_session_id == console_id, "RAKP message 2 for another session");
+        let name_length = u8::try_from(name.len()).context("the user name is too long")?;
+        let who: [&[u8]; 3] = [&[role.0], &[name_length], name];
+        let (console, managed) = (console_id.to_le_bytes(), managed_id.to_le_bytes());
+        let key = self.login.password.as_slice();
+        let expected = suite.hmac(
+            key,
+            &[&console, &managed, &console_random, &managed_random, &managed_guid, who[0], who[1], who[2]],
+        );
+        ensure!(code == expected, "the BMC does not know the password");
+
+        let proof = suite.hmac(key, &[&managed_random, &console, who[0], who[1], who[2]]);
+        let message = Proof { tag: 2, status: Status::OK, session_id: managed_id, code: &proof };
+        let payload = self.exchange(rmcp_plus::PayloadType::RAKP_3, |out| message.emit(out))?;
+        let last = Proof::parse(&payload)?;
+        ensure!(last.tag == 2 && last.status == Status::OK, "RAKP message 3 was refused: {:?}", last.status);
+        let session_key = suite.hmac(key, &[&console_random, &managed_random, who[0], who[1], who[2]]);
+        let mut check = suite.hmac(&session_key, &[&console_random, &managed, &managed_guid]);
+        check.truncate(suite.code_length());
+        ensure!(last.code == check, "a wrong integrity check value in RAKP message 4");
+        let mut session = Session {
+            keys: Keys::derive(suite, &session_key)?,
+            socket: self.socket,
+            random: self.random,
+            suite,
+            managed_id,
+            console_id,
+            sent: 0,
+            received: 0,
+            sequence: 0,
+            buffer: vec![0; 2048],
+        };
+        let (code, _) = session.execute(&Request { net_fn: NetFn::APP, command: 0x3B, data: vec![4] })?;
+        ensure!(code == 0, "Set Session Privilege Level completed with {code:02X}h");
+        Ok(session)
+    }
+
+    fn open_session(&self, console_session_id: u32) -> Result<u32> {
+        let (authentication, integrity, confidentiality) = self.login.suite.algorithms();
+        let proposal = Proposal {
+            authentication: Some(AuthenticationAlgorithm(authentication)),
+            integrity: Some(IntegrityAlgorithm(integrity)),
+            confidentiality: Some(ConfidentialityAlgorithm(confidentiality)),
+        };
+        let message = OpenSessionRequest { tag: 0, max_privilege: 4, console_session_id, proposal };
+        let payload = self.exchange(rmcp_plus::PayloadType::OPEN_SESSION_REQUEST, |out| message.emit(out))?;
+        match OpenSessionResponse::parse(&payload)? {
+            OpenSessionResponse::Accepted {
+                managed_session_id, console_session_id: echoed, agreed, ..
+            } => {
+                ensure!(
+                    echoed == console_session_id && agreed == proposal,
+                    "another session or other algorithms"
+                );
+                Ok(managed_session_id)
+            }
+            OpenSessionResponse::Refused(refusal) => bail!("the session was refused: {:?}", refusal.status),
+        }
+    }
+
+    fn exchange(&self, kind: rmcp_plus::PayloadType, emit: impl FnOnce(&mut Vec<u8>)) -> Result<Vec<u8>> {
+        let mut payload = Vec::new();
+        emit(&mut payload);
+        self.socket.send(&framed(rmcp_plus::Header::sessionless(kind), &payload)?)?;
+        let mut buffer = [0; 512];
+        let length = self.socket.recv(&mut buffer).context("no answer")?;
+        let packet = unframed(buffer.get(..length).unwrap_or_default())?;
+        let answer_kind = packet.header.payload_type.value();
+        ensure!(
+            answer_kind == kind.value() + 1,
+            "payload type {answer_kind:02X}h in answer to {:02X}h",
+            kind.value()
+        );
+        Ok(packet.payload.to_vec())
+    }
+}
+
+fn framed(header: rmcp_plus::Header, payload: &[u8]) -> Result<Vec<u8>> {
+    let mut packet = Vec::with_capacity(payload.len() + 48);
+    rmcp::Header::IPMI.emit(&mut packet);
+    header.emit(u16::try_from(payload.len())?, &mut packet);
+    packet.extend(payload);
+    Ok(packet)
+}
+
+fn unframed(datagram: &[u8]) -> Result<rmcp_plus::Packet<'_>> {
+    let (header, rest) = rmcp::Header::parse(datagram)?;
+    ensure!(header.class == rmcp::Class::IPMI, "a datagram of class {:?}", header.class);
+    Ok(rmcp_plus::Packet::parse(rest)?)
+}
+
+fn fill(random: &SystemRandom, bytes: &mut [u8]) -> Result<()> {
+    random.fill(bytes).ok().context("the kernel gave no random bytes")
+}
