@@ -32,7 +32,7 @@ impl Login {
     pub fn from_options(options: &Options) -> anyhow::Result<Self> {
         let user = match &options.user {
             Some(user) => user.clone(),
-            None => format!("demo-{}", random_word(6)?),
+            None => format!("demo_{}", random_word(6)?),
         };
         let password = match &options.password_file {
             Some(path) => std::fs::read_to_string(path)
