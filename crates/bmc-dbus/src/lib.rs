@@ -4,7 +4,10 @@
 //! `dbus-interfaces/`, and a test holds servers and proxies against it.
 
 pub mod discovery;
+mod error_reply;
 pub mod execute;
 pub mod names;
 pub mod network;
 pub mod users;
+
+pub use error_reply::{error_reply, is_absence};

@@ -1,5 +1,6 @@
 //! The system event log.
 
+use bmc_dbus::{error_reply, is_absence};
 use ipmi_wire::record::sel::LENGTH;
 use zbus::Connection;
 
@@ -77,14 +78,14 @@ impl DbusEventLog {
 
 /// What a call to seld failed with.
 fn failure(error: zbus::Error) -> PlatformError {
-    match &error {
-        zbus::Error::MethodError(name, text, _) => match name.rsplit('.').next() {
+    match error_reply(&error) {
+        Some((name, _)) if is_absence(&name) => PlatformError::Absent("seld"),
+        Some((name, text)) => match name.rsplit('.').next() {
             Some("NotPresent") => PlatformError::NotPresent,
-            Some("ServiceUnknown" | "NameHasNoOwner" | "NoReply") => PlatformError::Absent("seld"),
-            Some("AccessDenied") => PlatformError::Refused(text.clone().unwrap_or_default()),
+            Some("AccessDenied") => PlatformError::Refused(text),
             _ => PlatformError::Failed(error.to_string()),
         },
-        _ => PlatformError::Failed(error.to_string()),
+        None => PlatformError::Failed(error.to_string()),
     }
 }
 
