@@ -1,11 +1,54 @@
-//! The repository's own commands: setup, demo, test, qemu
+//! `cargo xtask <command>`.
 
-mod qemu;
+use std::{ffi::OsString, process::ExitCode};
 
-fn repository() -> &'static std::path::Path {
-    std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+struct Subcommand {
+    name: &'static str,
+    about: &'static str,
+    run: fn(Vec<OsString>) -> anyhow::Result<()>,
 }
 
-fn main() -> anyhow::Result<()> {
-    qemu::main(std::env::args_os().skip(2))
+const SUBCOMMANDS: [Subcommand; 5] = [
+    Subcommand { name: "setup", about: "install what building and testing need", run: xtask::setup::main },
+    Subcommand {
+        name: "demo",
+        about: "Ferrite on a simulated board, for ipmitool to talk to",
+        run: xtask::demo::main,
+    },
+    Subcommand {
+        name: "test",
+        about: "set up what is missing, then check and test everything",
+        run: xtask::test::main,
+    },
+    Subcommand {
+        name: "qemu",
+        about: "Ferrite on an emulated AST2600, from nothing to an answering BMC",
+        run: xtask::qemu::main,
+    },
+    Subcommand { name: "deny", about: "licences and duplicates of the dependencies", run: xtask::deny::main },
+];
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let name = arguments.next().unwrap_or_default();
+    let Some(subcommand) = SUBCOMMANDS.iter().find(|subcommand| name == subcommand.name) else {
+        eprint!("{}", usage());
+        return if name == "--help" || name == "-h" { ExitCode::SUCCESS } else { ExitCode::from(2) };
+    };
+    match (subcommand.run)(arguments.collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {}: {error:#}", subcommand.name);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage() -> String {
+    let mut text = String::from("usage: cargo xtask <command> [options]\n\ncommands:\n");
+    for subcommand in &SUBCOMMANDS {
+        text.push_str(&format!("  {:<6} {}\n", subcommand.name, subcommand.about));
+    }
+    text.push_str("\n`cargo xtask <command> --help` says more.\n");
+    text
 }

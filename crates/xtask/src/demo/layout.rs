@@ -1,0 +1,154 @@
+//! The demo's directory: `{etc,sys,run,state,log}`, and the configuration of every daemon.
+
+use std::{
+    fs, io,
+    net::{Ipv6Addr, UdpSocket},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail};
+
+use super::{Login, Options};
+
+/// Where what is.
+#[derive(Debug, Clone)]
+pub(super) struct Layout {
+    pub(super) dir: PathBuf,
+}
+
+const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path=@SOCKET@</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/>
+    <allow own="*"/>
+    <allow send_type="method_call"/>
+    <allow send_type="signal"/>
+    <allow send_requested_reply="true" send_type="method_return"/>
+    <allow send_requested_reply="true" send_type="error"/>
+    <allow receive_type="method_call"/>
+    <allow receive_type="signal"/>
+    <allow receive_type="method_return"/>
+    <allow receive_type="error"/>
+    <allow eavesdrop="false"/>
+  </policy>
+</busconfig>
+"#;
+
+/// The loopback interface is the one that every machine has; it is LAN channel 1.
+const CHANNELS: &str = r#"[[channel]]
+number = 1
+name = "lo"
+medium = "lan"
+
+[[channel]]
+number = 15
+name = "ipmi_kcs3"
+medium = "system-interface"
+"#;
+
+impl Layout {
+    pub(super) fn create(options: &Options) -> anyhow::Result<Self> {
+        let layout = Self { dir: options.state_dir.clone() };
+        let make = |path: PathBuf| {
+            let made = fs::DirBuilder::new().mode(0o700).create(&path);
+            made.with_context(|| format!("cannot make {}", path.display()))
+        };
+        make(layout.dir.clone())?;
+        for name in ["etc", "run", "state", "log"] {
+            make(layout.dir.join(name))?;
+        }
+        Ok(layout)
+    }
+
+    pub(super) fn etc(&self) -> PathBuf {
+        self.dir.join("etc")
+    }
+
+    pub(super) fn state(&self, daemon: &str) -> PathBuf {
+        self.dir.join("state").join(daemon)
+    }
+
+    pub(super) fn log(&self, process: &str) -> PathBuf {
+        self.dir.join("log").join(process).with_extension("log")
+    }
+
+    pub(super) fn bus_config(&self) -> PathBuf {
+        self.dir.join("etc/bus.conf")
+    }
+
+    pub(super) fn bus_socket(&self) -> PathBuf {
+        self.dir.join("run/bus")
+    }
+
+    pub(super) fn bus_address(&self) -> String {
+        format!("unix:path={}", self.bus_socket().display())
+    }
+
+    pub(super) fn board_socket(&self) -> PathBuf {
+        self.dir.join("run/board.sock")
+    }
+
+    pub(super) fn password_file(&self) -> PathBuf {
+        self.dir.join("password")
+    }
+
+    /// Writes every daemon's configuration.
+    pub(super) fn configure(&self, options: &Options, port: u16, login: &Login) -> anyhow::Result<()> {
+        let dir = self.dir.display();
+        let socket = self.bus_socket();
+        let suites = options.cipher_suites.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+        // One socket takes IPv4 and IPv6, and bound to the loopback device it is not open to the network.
+        let listen = if has_ipv6() { format!("[::]:{port}") } else { format!("127.0.0.1:{port}") };
+        let netipmid = format!(
+            "interface = \"lo\"\nlisten = \"{listen}\"\nbind_to_device = true\ncipher_suites = [{suites}]\n"
+        );
+        // The simulated front panel is wired to the host as well.
+        let powerd = format!("gpio = \"unix:{dir}/run/gpio.sock\"\nbutton_passthrough = false\n");
+        for (name, text) in [
+            ("bus.conf", BUS.replace("@SOCKET@", &socket.to_string_lossy())),
+            ("channels.toml", CHANNELS.to_owned()),
+            ("sensord.toml", format!("sysfs = \"{dir}/sys\"\n")),
+            ("powerd.toml", powerd),
+            ("netipmid.toml", netipmid),
+        ] {
+            write_private(&self.etc().join(name), &text)?;
+        }
+        write_private(&self.password_file(), &login.password)?;
+        let beside = options.board.parent().unwrap_or(Path::new("."));
+        for name in ["board.json", "power-config.json"] {
+            let from = beside.join(name);
+            fs::copy(&from, self.etc().join(name))
+                .with_context(|| format!("cannot copy {}", from.display()))?;
+        }
+        Ok(())
+    }
+}
+
+fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn has_ipv6() -> bool {
+    UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
+}
+
+fn is_free(port: u16) -> bool {
+    UdpSocket::bind(("127.0.0.1", port)).is_ok()
+        && (!has_ipv6() || UdpSocket::bind((Ipv6Addr::LOCALHOST, port)).is_ok())
+}
+
+/// The port asked for, or the first free one.
+pub(super) fn choose_port(asked: Option<u16>) -> anyhow::Result<u16> {
+    match asked {
+        Some(port) if is_free(port) => Ok(port),
+        Some(port) => bail!("UDP port {port} is in use or not ours to use\nhint: another --port, or none"),
+        None => (6230..6330).find(|port| is_free(*port)).context("no UDP port from 6230 to 6329 is free"),
+    }
+}

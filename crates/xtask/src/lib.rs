@@ -1,0 +1,9 @@
+//! The repository's own commands. The demo's half is a library: the system tests start the same stack.
+
+pub mod demo;
+pub mod deny;
+pub mod qemu;
+pub mod setup;
+pub mod step;
+pub mod test;
+pub mod workspace;

@@ -1,0 +1,102 @@
+//! A stack of a test's own, or the one that tests share which leave it as it was.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, OnceLock},
+    time::{Duration, Instant},
+};
+
+use bmc_sim::{BoardState, Request, control::Client};
+use xtask::demo::Description;
+
+/// A demo that ends when this does: its standard input is ours to close, and the kernel closes it where a test is killed.
+pub(crate) struct Running {
+    demo: Child,
+    pub(crate) description: Description,
+    _directory: tempfile::TempDir,
+}
+
+impl Running {
+    /// Starts `cargo xtask demo` and waits until it answers and ipmid knows every sensor of the board.
+    pub(crate) fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut demo = Command::new(env!("CARGO"))
+            .args(["run", "--quiet", "--package", "xtask", "--", "demo", "--tied", "--json"])
+            .args(["--cipher-suites", "3,17", "--state-dir"])
+            .arg(directory.path().join("d"))
+            .current_dir(xtask::workspace::root())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("cargo runs");
+        let mut line = String::new();
+        BufReader::new(demo.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let description = serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("the demo printed {line:?} ({error}); its own words are above"));
+        let running = Self { demo, description, _directory: directory };
+        let sensors = running.board().sensors.len();
+        eventually("every sensor to be listed", || {
+            running.ipmitool().run("sdr elist full").stdout.lines().count() >= sensors
+        });
+        running
+    }
+
+    /// ipmitool as the demo's administrator, suite 17, IPv4.
+    pub(crate) fn ipmitool(&self) -> super::Ipmitool {
+        super::Ipmitool::new(&self.description)
+    }
+
+    /// The board's own account of itself.
+    pub(crate) fn board(&self) -> BoardState {
+        self.control().state().unwrap()
+    }
+
+    /// The board's control socket.
+    pub(crate) fn control(&self) -> Client {
+        Client::connect(&self.description.board_control).unwrap()
+    }
+
+    /// Has the board do `request`.
+    pub(crate) fn tell(&self, request: &Request) {
+        self.control().request(request).unwrap();
+    }
+
+    /// Waits until the board's state is as wanted.
+    pub(crate) fn board_becomes(&self, what: &str, wanted: impl Fn(&BoardState) -> bool) -> BoardState {
+        eventually(what, || wanted(&self.board()));
+        self.board()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.demo.stdin.take());
+        let _ = self.demo.wait();
+    }
+}
+
+/// How long anything may take to come about.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until `condition` holds. Polling, for what happens in another process and tells nobody.
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited {} s for {what}", PATIENCE.as_secs());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// The stack that tests share. One test at a time, and each leaves it as it was; a test that failed may not have, so the next gets a
+/// fresh one.
+pub(crate) fn shared() -> MutexGuard<'static, Running> {
+    static SHARED: OnceLock<Mutex<Running>> = OnceLock::new();
+    let shared = SHARED.get_or_init(|| Mutex::new(Running::start()));
+    shared.lock().unwrap_or_else(|poisoned| {
+        let mut guard = poisoned.into_inner();
+        *guard = Running::start();
+        shared.clear_poison();
+        guard
+    })
+}
