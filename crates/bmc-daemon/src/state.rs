@@ -12,6 +12,7 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
+use zeroize::Zeroizing;
 
 /// A file that could not be read or written, and why.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +53,9 @@ impl<T: DeserializeOwned> StateFile<T> {
     /// # Errors
     /// [`StateError`] where the file cannot be read, or does not hold a `T` (its text then says line and field).
     pub fn load(&self) -> Result<Option<T>, StateError> {
+        // Wiped afterwards: userd keeps its secrets in such a file.
         let bytes = match fs::read(&self.path) {
-            Ok(bytes) => bytes,
+            Ok(bytes) => Zeroizing::new(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StateError::new(&self.path, error)),
         };
@@ -67,8 +69,10 @@ impl<T: Serialize> StateFile<T> {
     /// # Errors
     /// [`StateError`]; the old value is still there.
     pub fn store(&self, value: &T) -> Result<(), StateError> {
-        let bytes =
-            serde_json::to_vec_pretty(value).map_err(|error| StateError::new(&self.path, error.into()))?;
+        // With room for what these files hold, so that growing leaves no copies of a secret behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(32 * 1024));
+        serde_json::to_writer_pretty(&mut *bytes, value)
+            .map_err(|error| StateError::new(&self.path, error.into()))?;
         replace(&self.path, &bytes).map_err(|error| StateError::new(&self.path, error))
     }
 }

@@ -3,11 +3,16 @@
 //! OpenBMC's names wherever OpenBMC has them; what it lacks stands under `org.ferrite`. The XML of every interface is in
 //! `dbus-interfaces/`, and a test holds servers and proxies against it.
 
+pub mod direct_line;
 pub mod discovery;
 mod error_reply;
 pub mod execute;
 pub mod names;
 pub mod network;
+mod own_name;
+pub mod power;
+pub mod sel;
 pub mod users;
 
 pub use error_reply::{error_reply, is_absence};
+pub use own_name::{OwnNameError, own_name};

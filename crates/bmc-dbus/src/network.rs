@@ -18,9 +18,10 @@ pub const NEIGHBOR_STATE_PREFIX: &str = "xyz.openbmc_project.Network.Neighbor.St
 /// Where the host name is.
 pub const CONFIG_PATH: &str = "/xyz/openbmc_project/network/config";
 
-/// The object of `interface`; a VLAN's `eth0.5` becomes `eth0_5`, as OpenBMC has it.
+/// The object of `interface`; a VLAN's `eth0.5` becomes `eth0_5`, as OpenBMC has it, and so does any other character that no path
+/// may hold.
 pub fn interface_path(interface: &str) -> String {
-    format!("{ROOT}/{}", interface.replace('.', "_"))
+    format!("{ROOT}/{}", interface.replace(|c: char| !c.is_ascii_alphanumeric(), "_"))
 }
 
 /// The object of an address (`10.0.0.1/24`) or of a neighbour (`10.0.0.1`) below its interface.

@@ -1,1 +1,3 @@
-//! Hardware edges: hwmon attributes, i2c-dev and GPIO lines behind small traits
+//! Hardware edges: hwmon attributes, i2c-dev and GPIO lines behind small traits.
+
+pub mod hwmon;

@@ -3,6 +3,8 @@
 //! One file on flash, one text segment in memory. A daemon is picked by the name the executable was called by (the image has a
 //! symlink per daemon) or by the first argument.
 
+mod ctl;
+
 use std::{env, ffi::OsString, path::Path, process::ExitCode};
 
 use bmc_daemon::Daemon;
@@ -35,6 +37,9 @@ fn main() -> ExitCode {
     if subcommand == "--version" {
         println!("ferrite {}", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
+    }
+    if subcommand == "ctl" {
+        return ctl::main(arguments);
     }
     match find(&subcommand) {
         Some(daemon) => bmc_daemon::main(daemon, arguments),

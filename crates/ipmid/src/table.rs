@@ -9,6 +9,7 @@ use crate::{
 pub const TABLE: &[&[Entry]] = &[
     commands::app::COMMANDS,
     commands::channel::COMMANDS,
+    commands::session::COMMANDS,
     commands::user::COMMANDS,
     commands::chassis::COMMANDS,
     commands::lan::COMMANDS,
@@ -58,4 +59,49 @@ const fn stands_after(key: u32, mut file: usize, mut line: usize) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use ipmi_wire::command::Access;
+
+    use super::*;
+
+    /// The specification's table: key of a command to its name and privilege.
+    fn specification() -> HashMap<u32, (&'static str, &'static str)> {
+        let byte = |text: &str| u8::from_str_radix(text.trim_end_matches('h'), 16).unwrap();
+        let lines = include_str!("../data/commands.tsv").lines().filter(|line| !line.starts_with('#'));
+        let row = |line: &'static str| {
+            let [net_fn, group, command, name, privilege] = line.split('\t').collect::<Vec<_>>()[..] else {
+                panic!("not five columns: {line}");
+            };
+            let group = (group != "-").then(|| byte(group));
+            (key(byte(net_fn), byte(command), group), (name, privilege))
+        };
+        lines.map(row).collect()
+    }
+
+    #[test]
+    fn every_entry_has_the_name_and_the_privilege_of_the_specification() {
+        let specification = specification();
+        assert_eq!(specification.len(), 209);
+        for entry in entries() {
+            let privilege = match entry.access {
+                Access::BeforeSession => "before session".to_owned(),
+                Access::SystemInterface => "system interface".to_owned(),
+                Access::AtLeast(privilege) => format!("{privilege:?}"),
+            };
+            let expected = specification.get(&entry.key()).copied();
+            assert_eq!(expected, Some((entry.name, privilege.as_str())), "{entry:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_found_by_all_of_its_key() {
+        assert_eq!(find(0x06, 0x01, None).map(|entry| entry.name), Some("Get Device ID"));
+        assert!(find(0x06, 0x01, Some(0)).is_none());
+        assert!(find(0x07, 0x01, None).is_none());
+    }
 }

@@ -1,6 +1,32 @@
-//! Sensors: polls hwmon, judges thresholds, publishes on D-Bus
+//! Sensors: polls hwmon, judges thresholds, publishes on D-Bus.
+//!
+//! `board` reads what the machine has, `sensor` is one sensor as a value (no clock, file or bus), `poll` reads the hardware with one
+//! thread a bus, `station` holds all sensors, `service` shows them on D-Bus, and `publisher` sends their signals. README.md
+//! describes the files.
 
-use bmc_daemon::{Context, Daemon};
+use std::{convert::Infallible, sync::Arc};
+
+use anyhow::Context as _;
+use bmc_daemon::{Context, Daemon, keep_connected};
+use bmc_dbus::names::sensors;
+use tokio::sync::watch;
+use zbus::Connection;
+
+use crate::{
+    overrides::Overrides, poll::Buses, sensor::power::HostPower, settings::Settings, station::Station,
+};
+
+mod board;
+mod host;
+mod overrides;
+mod poll;
+mod publisher;
+mod sensor;
+mod service;
+mod settings;
+mod station;
+#[cfg(test)]
+mod tests;
 
 /// This daemon, for the `ferrite` executable.
 pub const DAEMON: Daemon = Daemon {
@@ -10,10 +36,57 @@ pub const DAEMON: Daemon = Daemon {
 };
 
 async fn run(context: Context) -> anyhow::Result<()> {
-    bmc_daemon::keep_connected(&context, async |_connection| {
-        context.ready();
-        context.shutdown().requested().await;
-        Ok(())
-    })
-    .await
+    let settings: Settings = context.config()?;
+    let station = start(&context, &settings).await?;
+    let (host, power) = watch::channel(HostPower::default());
+    // Polling goes on while the bus is away: histories and alarms have no gap.
+    let polling = poll::run(station.clone(), settings.bus_deadline(), power);
+    let serving = keep_connected(&context, async |connection| {
+        let result = serve(&connection, &station, &host, || context.ready()).await;
+        station.publisher.attach(None);
+        result.map(|never| match never {})
+    });
+    tokio::select! {
+        never = polling => match never {},
+        result = serving => result,
+    }
+}
+
+/// Reads the configuration and starts the buses' workers.
+async fn start(context: &Context, settings: &Settings) -> anyhow::Result<Arc<Station>> {
+    settings.check()?;
+    let specs = board::load(&context.config_dir().join(&settings.board), settings.poll())?;
+    let overrides = Overrides::load(&context.state_file("thresholds.json")?)?;
+    let buses = Buses::start(&specs, &settings.sysfs).context("cannot start a bus' thread")?;
+    tracing::info!("{} sensors on {} buses", specs.len(), buses.len());
+    Ok(Station::new(specs, settings.policy(), overrides, buses).await)
+}
+
+/// Serves the station on `connection` and follows the host's power until the connection ends, which is an error.
+async fn serve(
+    connection: &Connection,
+    station: &Arc<Station>,
+    host: &watch::Sender<HostPower>,
+    ready: impl FnOnce(),
+) -> anyhow::Result<Infallible> {
+    service::serve(connection, station).await.context("cannot serve the sensors")?;
+    own_name(connection).await?;
+    ready();
+    host::watch(connection, host).await.context("cannot follow the host's power")?;
+    anyhow::bail!("the bus connection ended")
+}
+
+async fn own_name(connection: &Connection) -> anyhow::Result<()> {
+    use zbus::fdo::{DBusProxy, RequestNameFlags};
+    let Err(error) =
+        connection.request_name_with_flags(sensors::SERVICE, RequestNameFlags::DO_NOT_QUEUE).await
+    else {
+        return Ok(());
+    };
+    let bus = DBusProxy::new(connection).await?;
+    let owner = match bus.get_name_owner(sensors::SERVICE.try_into()?).await {
+        Ok(owner) => owner.to_string(),
+        Err(_) => "nobody now".to_owned(),
+    };
+    Err(anyhow::Error::new(error).context(format!("cannot own {}, which {owner} owns", sensors::SERVICE)))
 }

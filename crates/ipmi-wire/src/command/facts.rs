@@ -20,3 +20,22 @@ macro_rules! command {
         }
     };
 }
+
+/// Tests that whatever bytes read as a `$type` are the same value after it was written and read again, and that no bytes make
+/// reading panic.
+#[cfg(test)]
+macro_rules! reads_back {
+    ($($test:ident: $type:ty;)*) => {
+        proptest::proptest! {
+            $(
+                #[test]
+                fn $test(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..24)) {
+                    use $crate::codec::{Decode as _, Encode as _};
+                    if let Ok(value) = <$type>::from_bytes(&bytes) {
+                        proptest::prop_assert_eq!(<$type>::from_bytes(&value.to_bytes()), Ok(value));
+                    }
+                }
+            )*
+        }
+    };
+}

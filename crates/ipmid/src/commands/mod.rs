@@ -8,6 +8,7 @@ pub(crate) mod lan;
 pub(crate) mod sdr;
 pub(crate) mod sel;
 pub(crate) mod sensor;
+pub(crate) mod session;
 pub(crate) mod user;
 
 #[cfg(test)]

@@ -280,3 +280,35 @@ async fn ipv6_addresses_stand_in_the_set_of_their_origin() {
     assert_eq!(entry(59, 1).await, (1, 1, 0));
     assert_eq!(ask(&ipmid, TRANSPORT, 0x02, &[1, 59, 16, 0]).await, Err(0xC9));
 }
+
+#[tokio::test]
+async fn the_host_can_ask_what_a_lan_channel_offers() {
+    let ipmid = fake::ipmid(&Arc::new(Board::running()));
+    assert_eq!(ask(&ipmid, APP, 0x38, &[0x81, 4]).await.unwrap(), [1, 0x80, 0x04, 0x02, 0, 0, 0, 0]);
+    assert_eq!(ask(&ipmid, APP, 0x38, &[0x8F, 4]).await.unwrap(), [15, 0, 0, 0, 0, 0, 0, 0]);
+    let suites = [1, 0xC0, 17, 3, 0x44, 0x81, 0xC0, 3, 1, 0x41, 0x81];
+    assert_eq!(ask(&ipmid, APP, 0x54, &[1, 0, 0x80]).await.unwrap(), suites);
+    assert_eq!(ask(&ipmid, APP, 0x54, &[1, 0, 0x00]).await.unwrap(), [1, 1, 3, 0x41, 0x44, 0x81]);
+    assert_eq!(ask(&ipmid, APP, 0x54, &[1, 0, 0x81]).await.unwrap(), [1]);
+    assert_eq!(ask(&ipmid, APP, 0x54, &[15, 0, 0x80]).await, Err(0xCC));
+}
+
+#[tokio::test]
+async fn a_session_is_closed_by_id_or_by_handle() {
+    let board = Arc::new(Board::running());
+    board.sessions.lock().unwrap().push(session(5, 9, "192.0.2.9:1"));
+    let ipmid = fake::ipmid(&board);
+    ask(&ipmid, APP, 0x3C, &[9, 0, 0, 0]).await.unwrap();
+    ask(&ipmid, APP, 0x3C, &[0, 0, 0, 0, 5]).await.unwrap();
+    assert_eq!(*board.asked.lock().unwrap(), ["close 9", "close 9"]);
+    assert_eq!(ask(&ipmid, APP, 0x3C, &[8, 0, 0, 0]).await, Err(0x87));
+    assert_eq!(ask(&ipmid, APP, 0x3C, &[0, 0, 0, 0, 4]).await, Err(0x88));
+}
+
+#[tokio::test]
+async fn the_self_test_names_what_it_found() {
+    let board = Arc::new(Board::running());
+    let ipmid = fake::ipmid(&board);
+    // No sensors: the repository has nothing to describe.
+    assert_eq!(ask(&ipmid, APP, 0x04, &[]).await.unwrap(), [0x57, 0x08]);
+}

@@ -1,10 +1,9 @@
 //! The system event log.
 
-use bmc_dbus::{error_reply, is_absence};
 use ipmi_wire::record::sel::LENGTH;
 use zbus::Connection;
 
-use super::{Pending, PlatformError};
+use super::{Pending, PlatformError, dbus::platform_error};
 
 /// The seam to seld.
 pub trait EventLog: Send + Sync {
@@ -78,15 +77,7 @@ impl DbusEventLog {
 
 /// What a call to seld failed with.
 fn failure(error: zbus::Error) -> PlatformError {
-    match error_reply(&error) {
-        Some((name, _)) if is_absence(&name) => PlatformError::Absent("seld"),
-        Some((name, text)) => match name.rsplit('.').next() {
-            Some("NotPresent") => PlatformError::NotPresent,
-            Some("AccessDenied") => PlatformError::Refused(text),
-            _ => PlatformError::Failed(error.to_string()),
-        },
-        None => PlatformError::Failed(error.to_string()),
-    }
+    platform_error(&error)
 }
 
 impl EventLog for DbusEventLog {

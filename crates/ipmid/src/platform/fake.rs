@@ -142,6 +142,10 @@ impl Sessions for Board {
     fn active(&self) -> Pending<'_, Vec<Session>> {
         Box::pin(ready(Ok(self.sessions.lock().unwrap().clone())))
     }
+
+    fn close<'a>(&'a self, session: &'a Session) -> Pending<'a, ()> {
+        self.ask(format!("close {}", session.id))
+    }
 }
 
 impl Sensors for Board {

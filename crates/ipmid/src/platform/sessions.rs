@@ -8,6 +8,8 @@ use super::Pending;
 pub trait Sessions: Send + Sync {
     /// The active sessions of all channels, by handle.
     fn active(&self) -> Pending<'_, Vec<Session>>;
+    /// Ends one of them.
+    fn close<'a>(&'a self, session: &'a Session) -> Pending<'a, ()>;
 }
 
 /// An active session.

@@ -91,8 +91,7 @@ impl ChannelOwners {
                 self.connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetNameOwner", &name).await;
             match reply {
                 Ok(reply) => record(&self.channels, &self.owners, &name, reply.body().deserialize()?),
-                // Nobody owns it.
-                Err(zbus::Error::MethodError(..)) => {
+                Err(zbus::Error::FDO(error)) if matches!(*error, zbus::fdo::Error::NameHasNoOwner(_)) => {
                     record(&self.channels, &self.owners, &name, String::new());
                 }
                 Err(error) => return Err(error),

@@ -30,6 +30,11 @@ impl Front {
         }
     }
 
+    /// The channel that the bus client `sender` owns.
+    pub(super) async fn channel_of(&self, sender: &str) -> Option<&Channel> {
+        self.owners.channel(sender).await
+    }
+
     /// Runs what came over `channel`.
     pub(super) async fn execute_on(&self, channel: &Channel, call: Call) -> Reply {
         let caller = match caller(channel, call.lun, call.options) {

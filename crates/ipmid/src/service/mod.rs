@@ -1,6 +1,7 @@
 //! ipmid on the bus: `execute` for everybody whom the bus' policy lets call it, a direct line for owners of a channel.
 
 mod channel_owners;
+mod direct_line;
 mod front;
 
 use std::{collections::HashMap, sync::Arc};
@@ -10,9 +11,10 @@ use bmc_daemon::ChannelTable;
 use bmc_dbus::{
     execute::{Call, Options, Reply},
     names::ipmi,
+    own_name,
 };
 use tokio::task::JoinSet;
-use zbus::{Connection, OwnedVariant, fdo::RequestNameFlags, message::Header};
+use zbus::{Connection, OwnedVariant, message::Header};
 
 use crate::{
     config::Config,
@@ -22,6 +24,7 @@ use crate::{
     sensors::DbusSensors,
 };
 use channel_owners::ChannelOwners;
+use direct_line::DirectLine;
 use front::Front;
 
 /// What outlives a connection to the bus.
@@ -38,10 +41,10 @@ pub struct Settings {
     pub kept: Arc<Kept>,
 }
 
-/// Serves on `connection` until it closes; calls `ready` once the name is owned.
+/// Serves on `connection`; calls `ready` once the name is owned.
 ///
 /// # Errors
-/// Where somebody else owns the name, or the bus fails.
+/// Always in the end: somebody else owns the name, or the bus failed or closed the connection.
 pub async fn serve(connection: &Connection, settings: &Settings, ready: impl FnOnce()) -> anyhow::Result<()> {
     let Settings { config, guids, channels, sensors, kept } = settings;
     // Ends the tasks when this function does, however it does.
@@ -52,36 +55,14 @@ pub async fn serve(connection: &Connection, settings: &Settings, ready: impl FnO
     let ipmid = Ipmid::new(config, *guids, Arc::clone(channels), platform, Arc::clone(kept));
     let front = Arc::new(Front::new(ipmid, owners));
     let objects = connection.object_server();
+    let line = DirectLine::new(Arc::clone(&front));
+    objects.at(ipmi::PATH, line).await.context("cannot serve the direct line")?;
     objects.at(ipmi::PATH, Server(front)).await.context("cannot serve the command queue")?;
-    own_name(connection).await?;
+    own_name(connection, ipmi::SERVICE).await?;
     ready();
     tokio::select! {
-        () = kept.identify.run(power.as_ref()) => {}
-        () = connection.closed() => {}
-    }
-    Ok(())
-}
-
-async fn own_name(connection: &Connection) -> anyhow::Result<()> {
-    match connection.request_name_with_flags(ipmi::SERVICE, RequestNameFlags::DO_NOT_QUEUE).await {
-        Err(zbus::Error::NameTaken) => {
-            let owner: String = connection
-                .call_method(
-                    Some("org.freedesktop.DBus"),
-                    "/org/freedesktop/DBus",
-                    Some("org.freedesktop.DBus"),
-                    "GetNameOwner",
-                    &ipmi::SERVICE,
-                )
-                .await?
-                .body()
-                .deserialize()?;
-            anyhow::bail!(
-                "{} belongs to {owner} already\nhint: stop phosphor-ipmi-host or the other ipmid first",
-                ipmi::SERVICE
-            )
-        }
-        other => other.map(|_| ()).with_context(|| format!("cannot own {}", ipmi::SERVICE)),
+        () = kept.identify.run(power.as_ref()) => anyhow::bail!("the identify timer ended"),
+        () = connection.closed() => anyhow::bail!("the connection was closed"),
     }
 }
 

@@ -61,16 +61,19 @@ where
 }
 
 /// What an error of the bus or of a provider means to a handler.
-fn platform_error(error: &zbus::Error) -> PlatformError {
-    const ABSENT: [&str; 4] = [
-        "org.freedesktop.DBus.Error.ServiceUnknown",
-        "org.freedesktop.DBus.Error.NameHasNoOwner",
-        "org.freedesktop.DBus.Error.UnknownObject",
-        "org.freedesktop.DBus.Error.UnknownInterface",
-    ];
+pub(crate) fn platform_error(error: &zbus::Error) -> PlatformError {
+    use zbus::fdo::Error as Standard;
     match error {
-        zbus::Error::MethodError(name, _, _) if ABSENT.contains(&name.as_str()) => {
-            PlatformError::Absent("the provider")
+        zbus::Error::FDO(standard) => match standard.as_ref() {
+            Standard::ServiceUnknown(_)
+            | Standard::NameHasNoOwner(_)
+            | Standard::UnknownObject(_)
+            | Standard::UnknownInterface(_)
+            | Standard::NoReply(_) => PlatformError::Absent("the provider"),
+            other => PlatformError::Refused(other.to_string()),
+        },
+        zbus::Error::MethodError(name, _, _) if name.as_str() == "org.ferrite.Error.NotPresent" => {
+            PlatformError::NotPresent
         }
         zbus::Error::MethodError(name, text, _) => {
             PlatformError::Refused(format!("{name}: {}", text.as_deref().unwrap_or("")))

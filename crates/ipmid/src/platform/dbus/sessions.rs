@@ -59,6 +59,16 @@ impl Sessions for DbusSessions {
             Ok(all)
         })
     }
+
+    fn close<'a>(&'a self, session: &'a Session) -> Pending<'a, ()> {
+        Box::pin(async move {
+            let channel = self.channels.by_number(session.channel).ok_or(PlatformError::NotPresent)?;
+            let service = format!("{}{}", names::CHANNEL_PREFIX, channel.name);
+            let path = format!("{}/{}", names::CHANNEL_ROOT, channel.name);
+            call(&self.connection, &service, &path, names::LAN_CHANNEL, "CloseSession", &session.id).await?;
+            Ok(())
+        })
+    }
 }
 
 /// An active session from its object; the path ends in `<ID>_<handle>`, hexadecimal.

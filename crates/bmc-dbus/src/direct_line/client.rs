@@ -1,0 +1,337 @@
+//! A channel owner's end: the direct line while ipmid gives one, the bus otherwise.
+
+use std::{
+    collections::HashMap,
+    num::NonZeroU32,
+    os::{fd::OwnedFd as StdFd, unix::net::UnixStream as StdStream},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::StreamExt as _;
+use tokio::{net::UnixStream, sync::oneshot, sync::watch, task::AbortHandle};
+use zbus::{
+    Connection, Message, OwnedFd,
+    fdo::{DBusProxy, NameOwnerChangedStream},
+    message::Type,
+};
+
+use super::{IN_FLIGHT, frames::Frames};
+use crate::{
+    execute::{Call, Reply},
+    names::ipmi,
+};
+
+/// How long a command may take, if not told otherwise.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long to wait before a line that ended, or could not be had, is asked for again.
+const REDIAL: Duration = Duration::from_secs(1);
+
+/// Why a command has no reply. A LAN channel answers with the completion code in brackets.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// ipmid is not on the bus (D3h, destination unavailable).
+    #[error("ipmid is not running")]
+    Absent,
+    /// As many commands as allowed are in flight (C0h, node busy).
+    #[error("too many commands in flight")]
+    Busy,
+    /// ipmid went away during the command, which may or may not have been executed (C0h: the client may ask again).
+    #[error("ipmid went away during the command")]
+    Interrupted,
+    /// No reply within the deadline (C3h, timeout).
+    #[error("no reply from ipmid in time")]
+    Deadline,
+    /// ipmid refused the call, or the bus failed (D3h).
+    #[error(transparent)]
+    Bus(#[from] zbus::Error),
+}
+
+/// The way to ipmid on one bus connection. Clones share it; the last one dropped hangs up.
+#[derive(Debug, Clone)]
+pub struct DirectLine(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    link: Arc<Link>,
+    connection: Connection,
+    task: AbortHandle,
+}
+
+#[derive(Debug)]
+struct Link {
+    state: Mutex<State>,
+    mode: watch::Sender<Mode>,
+}
+
+/// How commands reach ipmid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Absent,
+    Bus,
+    Direct,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    stream: Option<Arc<UnixStream>>,
+    serial: u32,
+    waiting: HashMap<NonZeroU32, oneshot::Sender<Message>>,
+}
+
+impl DirectLine {
+    /// Watches for ipmid on `connection` and asks it for a line now and each time it comes back. The caller owns its channel's
+    /// bus name already.
+    ///
+    /// # Errors
+    /// Where the bus fails. That ipmid is not there is no error.
+    pub async fn connect(connection: &Connection) -> zbus::Result<Self> {
+        let bus = DBusProxy::new(connection).await?;
+        let changes = bus.receive_name_owner_changed_with_args(&[(0, ipmi::SERVICE)]).await?;
+        let present = bus.name_has_owner(ipmi::SERVICE.try_into()?).await?;
+        let link = Arc::new(Link {
+            state: Mutex::default(),
+            mode: watch::Sender::new(if present { Mode::Bus } else { Mode::Absent }),
+        });
+        if present {
+            // So that the first command takes the line already.
+            let stream =
+                dial(connection).await.inspect_err(|error| tracing::debug!("no direct line: {error}"));
+            let first = stream.ok().map(|stream| link.pick_up(stream));
+            let task = tokio::spawn(keep_line(connection.clone(), Arc::clone(&link), changes, first));
+            return Ok(Self::new(connection, link, task.abort_handle()));
+        }
+        let task = tokio::spawn(keep_line(connection.clone(), Arc::clone(&link), changes, None));
+        Ok(Self::new(connection, link, task.abort_handle()))
+    }
+
+    fn new(connection: &Connection, link: Arc<Link>, task: AbortHandle) -> Self {
+        Self(Arc::new(Shared { link, connection: connection.clone(), task }))
+    }
+
+    /// Whether commands go over the direct line now.
+    pub fn is_direct(&self) -> bool {
+        *self.0.link.mode.borrow() == Mode::Direct
+    }
+
+    /// Waits until ipmid has gone and come back, or come for the first time since the last call of a `presence` made before.
+    pub fn presence(&self) -> Presence {
+        Presence(self.0.link.mode.subscribe())
+    }
+
+    /// Has ipmid execute `call`, with the default deadline of 5 s. Many may be in flight at once.
+    ///
+    /// # Errors
+    /// [`ExecuteError`].
+    pub async fn execute(&self, call: Call) -> Result<Reply, ExecuteError> {
+        match tokio::time::timeout(DEADLINE, self.execute_unbounded(call)).await {
+            Ok(reply) => reply,
+            Err(_) => Err(ExecuteError::Deadline),
+        }
+    }
+
+    async fn execute_unbounded(&self, call: Call) -> Result<Reply, ExecuteError> {
+        let mode = *self.0.link.mode.borrow();
+        let reply = match mode {
+            Mode::Absent => return Err(ExecuteError::Absent),
+            Mode::Direct => self.0.link.call(&call)?.answer().await?,
+            Mode::Bus => {
+                let arguments = (call.net_fn, call.lun, call.command, call.data, call.options.to_dict());
+                let connection = &self.0.connection;
+                connection
+                    .call_method(Some(ipmi::SERVICE), ipmi::PATH, Some(ipmi::SERVER), "execute", &arguments)
+                    .await?
+            }
+        };
+        if reply.message_type() == Type::Error {
+            return Err(zbus::Error::from(reply).into());
+        }
+        Ok(reply.body().deserialize::<(Reply,)>()?.0)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Tells when ipmid comes.
+#[derive(Debug)]
+pub struct Presence(watch::Receiver<Mode>);
+
+impl Presence {
+    /// Waits until ipmid is there; the next call waits until it has come anew. Never ends once the line is dropped.
+    pub async fn arrived(&mut self) {
+        loop {
+            if *self.0.borrow_and_update() != Mode::Absent {
+                // The next call begins with a change.
+                return;
+            }
+            self.changed().await;
+        }
+    }
+
+    /// Waits for any change of the way to ipmid.
+    pub async fn changed(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+/// A call in flight; forgotten when dropped.
+struct InFlight<'a> {
+    link: &'a Link,
+    serial: NonZeroU32,
+    answer: oneshot::Receiver<Message>,
+}
+
+impl InFlight<'_> {
+    async fn answer(mut self) -> Result<Message, ExecuteError> {
+        (&mut self.answer).await.map_err(|_| ExecuteError::Interrupted)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.link.lock().waiting.remove(&self.serial);
+    }
+}
+
+impl Link {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pick_up(&self, stream: UnixStream) -> Arc<UnixStream> {
+        let stream = Arc::new(stream);
+        self.lock().stream = Some(Arc::clone(&stream));
+        self.mode.send_replace(Mode::Direct);
+        stream
+    }
+
+    /// Ends the line; who waits for an answer learns of it.
+    fn hang_up(&self, mode: Mode) {
+        let mut state = self.lock();
+        state.stream = None;
+        state.waiting.clear();
+        drop(state);
+        self.mode.send_replace(mode);
+    }
+
+    /// Sends `call`. A command is far smaller than the socket's buffer, so that writing never waits: a full buffer is a peer that
+    /// does not read.
+    fn call(&self, call: &Call) -> Result<InFlight<'_>, ExecuteError> {
+        let mut state = self.lock();
+        let stream = state.stream.clone().ok_or(ExecuteError::Interrupted)?;
+        if state.waiting.len() >= IN_FLIGHT {
+            return Err(ExecuteError::Busy);
+        }
+        let serial = state.next_serial();
+        let arguments = (call.net_fn, call.lun, call.command, &call.data, call.options.to_dict());
+        let message = Message::method_call(ipmi::PATH, "execute")
+            .interface(ipmi::SERVER)
+            .serial(serial)
+            .build(&arguments)?;
+        let bytes = message.data();
+        match stream.try_write(bytes) {
+            Ok(written) if written == bytes.len() => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Err(ExecuteError::Busy),
+            // Half a message puts the stream out of step for good.
+            Ok(_) | Err(_) => {
+                state.stream = None;
+                state.waiting.clear();
+                return Err(ExecuteError::Interrupted);
+            }
+        }
+        let (sender, answer) = oneshot::channel();
+        state.waiting.insert(serial, sender);
+        Ok(InFlight { link: self, serial, answer })
+    }
+
+    /// Hands answers to who waits for them until the line ends.
+    async fn pump(&self, stream: &UnixStream) -> zbus::Result<()> {
+        let mut frames = Frames::default();
+        loop {
+            stream.readable().await?;
+            match stream.try_read_buf(frames.buffer()) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(error.into()),
+            }
+            while let Some(message) = frames.next()? {
+                let Some(serial) = message.header().reply_serial() else { continue };
+                if let Some(sender) = self.lock().waiting.remove(&serial) {
+                    // Who waited may have given up.
+                    let _ = sender.send(message);
+                }
+            }
+        }
+    }
+}
+
+impl State {
+    fn next_serial(&mut self) -> NonZeroU32 {
+        self.serial = self.serial.wrapping_add(1);
+        NonZeroU32::new(self.serial).unwrap_or_else(|| {
+            self.serial = 1;
+            NonZeroU32::MIN
+        })
+    }
+}
+
+async fn dial(connection: &Connection) -> zbus::Result<UnixStream> {
+    let reply = connection
+        .call_method(Some(ipmi::SERVICE), ipmi::PATH, Some(ipmi::DIRECT_LINE), "Connect", &())
+        .await?;
+    let stream = StdStream::from(StdFd::from(reply.body().deserialize::<OwnedFd>()?));
+    stream.set_nonblocking(true)?;
+    let stream = UnixStream::from_std(stream)?;
+    // The runtime learns only now that the socket takes bytes; before that the first command would be refused as busy.
+    stream.writable().await?;
+    Ok(stream)
+}
+
+/// Keeps the line up for as long as ipmid is there, one ipmid after the other.
+async fn keep_line(
+    connection: Connection,
+    link: Arc<Link>,
+    mut changes: NameOwnerChangedStream,
+    mut stream: Option<Arc<UnixStream>>,
+) {
+    loop {
+        let absent = *link.mode.borrow() == Mode::Absent;
+        let end = async {
+            match &stream {
+                Some(stream) => link.pump(stream).await,
+                None if absent => std::future::pending().await,
+                None => Ok(tokio::time::sleep(REDIAL).await),
+            }
+        };
+        let present = tokio::select! {
+            // The line's end and the owner's are told by different sockets; either may be first.
+            biased;
+            Some(change) = changes.next() => change.args().is_ok_and(|args| args.new_owner().is_some()),
+            ended = end => {
+                if let Err(error) = ended {
+                    tracing::warn!("the direct line to ipmid broke: {error}");
+                }
+                true
+            }
+            else => return,
+        };
+        let had_line = stream.take().is_some();
+        if had_line || !present {
+            link.hang_up(if present { Mode::Bus } else { Mode::Absent });
+        }
+        if present {
+            if absent {
+                link.mode.send_replace(Mode::Bus);
+            }
+            stream = dial(&connection).await.ok().map(|stream| link.pick_up(stream));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Whole D-Bus messages out of a byte stream.
+
+use std::{io, os::fd::OwnedFd};
+
+use futures_util::FutureExt as _;
+use zbus::{Message, connection::socket::ReadHalf, export::async_trait::async_trait};
+
+/// The longest message taken: IPMI data is at most a few hundred bytes, so this only stops a peer that is out of step.
+const MAX_MESSAGE: usize = 64 * 1024;
+
+/// The fixed part of a message's header (D-Bus specification, "Message Format").
+const PRIMARY_HEADER: usize = 16;
+
+/// How much is read at once, at least: some twenty commands.
+const READ: usize = 4096;
+
+/// Bytes that have arrived, cut into messages. Keeps a half message across calls, so that reading may be cancelled.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    bytes: Vec<u8>,
+    count: u64,
+}
+
+impl Frames {
+    /// Where to read more into.
+    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        self.bytes.reserve(READ);
+        &mut self.bytes
+    }
+
+    /// The next whole message, if it is there.
+    ///
+    /// # Errors
+    /// Where the stream is no longer in step; it must be closed.
+    pub(super) fn next(&mut self) -> zbus::Result<Option<Message>> {
+        match message_length(&self.bytes) {
+            Some(length) if length > MAX_MESSAGE => Err(zbus::Error::ExcessData),
+            Some(length) if length <= self.bytes.len() => {
+                self.count += 1;
+                let mut no_descriptors = Vec::new();
+                let mut memory = Memory;
+                let parsed = memory.receive_message(self.count, &mut self.bytes, &mut no_descriptors);
+                // All of the message is in memory: there is nothing to wait for.
+                parsed.now_or_never().unwrap_or(Err(zbus::Error::ExcessData)).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// The length of the message that `bytes` begin with, as far as its header is there.
+fn message_length(bytes: &[u8]) -> Option<usize> {
+    let header = bytes.get(..PRIMARY_HEADER)?;
+    let word = |at: usize| {
+        let word: [u8; 4] = header.get(at..at + 4)?.try_into().ok()?;
+        let little = header.first() == Some(&b'l');
+        let value = if little { u32::from_le_bytes(word) } else { u32::from_be_bytes(word) };
+        usize::try_from(value).ok()
+    };
+    let fields = word(12)?.checked_add(PRIMARY_HEADER)?.checked_next_multiple_of(8)?;
+    fields.checked_add(word(4)?)
+}
+
+/// zbus parses (and checks) a message only as the read half of a socket; this one has nothing more to read.
+#[derive(Debug)]
+struct Memory;
+
+#[async_trait]
+impl ReadHalf for Memory {
+    async fn recvmsg(&mut self, _: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+        Ok((0, Vec::new()))
+    }
+}

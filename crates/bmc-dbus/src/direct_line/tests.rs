@@ -1,0 +1,98 @@
+use std::{os::unix::net::UnixStream, time::Duration};
+
+use system_tests::PrivateBus;
+use zbus::{Connection, OwnedFd};
+
+use super::*;
+use crate::{
+    execute::{Call, Options, Reply},
+    names::ipmi,
+};
+
+/// An ipmid that echoes; command 1 never ends.
+struct Connect;
+
+#[zbus::interface(name = "org.ferrite.Ipmi.DirectLine")]
+impl Connect {
+    async fn connect(&self) -> zbus::fdo::Result<OwnedFd> {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        tokio::spawn(serve(ours, echo));
+        Ok(std::os::fd::OwnedFd::from(theirs).into())
+    }
+}
+
+async fn echo(call: Call) -> Reply {
+    if call.command == 1 {
+        std::future::pending::<()>().await;
+    }
+    let Call { net_fn, lun, command, data, options } = call;
+    let user = u8::try_from(options.user_id.unwrap_or_default()).unwrap();
+    Reply { net_fn: net_fn | 1, lun, command, completion_code: user, data }
+}
+
+async fn connect(bus: &PrivateBus) -> Connection {
+    zbus::connection::Builder::address(bus.address()).build().await.unwrap()
+}
+
+async fn ipmid(bus: &PrivateBus) -> Connection {
+    let connection = connect(bus).await;
+    connection.object_server().at(ipmi::PATH, Connect).await.unwrap();
+    connection.request_name(ipmi::SERVICE).await.unwrap();
+    connection
+}
+
+fn call(command: u8) -> Call {
+    let options = Options { user_id: Some(2), privilege: Some(4), session_id: Some(9), ..Options::default() };
+    Call { net_fn: 6, lun: 0, command, data: vec![1, 2, 3], options }
+}
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(5), future).await.expect("in time")
+}
+
+#[tokio::test]
+async fn a_slow_command_does_not_delay_the_next() {
+    let bus = PrivateBus::start().unwrap();
+    let _ipmid = ipmid(&bus).await;
+    let line = DirectLine::connect(&connect(&bus).await).await.unwrap();
+    assert!(line.is_direct());
+    let slow = tokio::spawn({
+        let line = line.clone();
+        async move { line.execute(call(1)).await }
+    });
+    tokio::task::yield_now().await;
+    let reply = soon(line.execute(call(7))).await.unwrap();
+    assert_eq!(reply, Reply { net_fn: 7, lun: 0, command: 7, completion_code: 2, data: vec![1, 2, 3] });
+    assert!(!slow.is_finished());
+    slow.abort();
+}
+
+#[tokio::test]
+async fn the_line_comes_back_with_ipmid() {
+    let bus = PrivateBus::start().unwrap();
+    let line = DirectLine::connect(&connect(&bus).await).await.unwrap();
+    assert!(matches!(line.execute(call(7)).await, Err(ExecuteError::Absent)));
+    let mut presence = line.presence();
+    let first = ipmid(&bus).await;
+    while !line.is_direct() {
+        soon(presence.changed()).await;
+    }
+    soon(line.execute(call(7))).await.unwrap();
+    first.close().await.unwrap();
+    while line.is_direct() {
+        soon(presence.changed()).await;
+    }
+    let _second = ipmid(&bus).await;
+    while !line.is_direct() {
+        soon(presence.changed()).await;
+    }
+    soon(line.execute(call(7))).await.unwrap();
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_message_end_the_line() {
+    use std::io::Write as _;
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    theirs.write_all(&[0xFF; 64]).unwrap();
+    assert_eq!(soon(serve(ours, echo)).await.unwrap_err().kind(), std::io::ErrorKind::InvalidData);
+}
