@@ -29,7 +29,7 @@ pub type Interfaces = HashMap<String, Properties>;
 const MAPPER: &str = "xyz.openbmc_project.ObjectMapper";
 const MAPPER_PATH: &str = "/xyz/openbmc_project/object_mapper";
 /// How long a provider may take to list its objects, and how long until it is asked again where it did not.
-const LOAD_LIMIT: Duration = Duration::from_secs(5);
+const LOAD_LIMIT: Duration = Duration::from_secs(10);
 /// Signals that may wait. A burst of a thousand sensors fits twice; beyond that the bus connection waits for us.
 const QUEUE: usize = 2048;
 

@@ -125,10 +125,6 @@ async fn a_thousand_sensors_come_and_a_burst_of_readings_is_all_taken() {
             set_value(&provider, index, value).await;
         }
     }
-    eprintln!(
-        "sent; {} have it",
-        sensors.snapshot().sensors().iter().filter(|sensor| sensor.read().0.value == 32.0).count()
-    );
     until(|| sensors.snapshot().sensors().iter().all(|sensor| sensor.read().0.value == 32.0)).await;
     assert_eq!(sensors.snapshot().generation, generation, "readings encode nothing");
 }
