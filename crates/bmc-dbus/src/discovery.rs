@@ -18,7 +18,7 @@ use zbus::{
     message::Sequence,
 };
 
-use crate::names::OPENBMC;
+use crate::{error_reply, names::OPENBMC};
 
 /// Properties of an interface, by name.
 pub type Properties = HashMap<String, OwnedVariant>;
@@ -29,7 +29,7 @@ pub type Interfaces = HashMap<String, Properties>;
 const MAPPER: &str = "xyz.openbmc_project.ObjectMapper";
 const MAPPER_PATH: &str = "/xyz/openbmc_project/object_mapper";
 /// How long a provider may take to list its objects, and how long until it is asked again where it did not.
-const LOAD_LIMIT: Duration = Duration::from_secs(5);
+const LOAD_LIMIT: Duration = Duration::from_secs(10);
 /// Signals that may wait. A burst of a thousand sensors fits twice; beyond that the bus connection waits for us.
 const QUEUE: usize = 2048;
 
@@ -179,7 +179,7 @@ impl Follow {
                 self.ready.extend(later.map(|(_, event)| event));
             }
             // It has no objects there, which is what most names answer.
-            Err(zbus::Error::MethodError(..)) => {
+            Err(error) if error_reply(&error).is_some() => {
                 self.ready.extend(held.into_iter().map(|(_, event)| event));
             }
             Err(error) => {
@@ -276,7 +276,9 @@ async fn mapped(connection: &Connection, root: &str, interface: &str) -> Option<
     let tree = match tokio::time::timeout(LOAD_LIMIT, call).await {
         Ok(Ok(reply)) => reply.body().deserialize::<SubTree>().ok()?,
         // "ResourceNotFound": the mapper is there, and nobody has such an object yet.
-        Ok(Err(zbus::Error::MethodError(name, ..))) if name.ends_with("ResourceNotFound") => SubTree::new(),
+        Ok(Err(error)) if error_reply(&error).is_some_and(|(name, _)| name.ends_with("ResourceNotFound")) => {
+            SubTree::new()
+        }
         _ => return None,
     };
     let mut names: Vec<String> = tree.into_values().flat_map(HashMap::into_keys).collect();

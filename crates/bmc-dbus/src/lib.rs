@@ -5,6 +5,7 @@
 
 pub mod direct_line;
 pub mod discovery;
+mod error_reply;
 pub mod execute;
 pub mod names;
 pub mod network;
@@ -15,4 +16,5 @@ pub mod sensors;
 pub mod sessions;
 pub mod users;
 
+pub use error_reply::{error_reply, is_absence};
 pub use own_name::{OwnNameError, own_name};

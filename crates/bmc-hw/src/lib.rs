@@ -1,4 +1,4 @@
 //! Hardware edges: hwmon attributes, i2c-dev and GPIO lines behind small traits.
 
-pub mod hwmon;
 pub mod gpio;
+pub mod hwmon;

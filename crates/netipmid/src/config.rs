@@ -154,6 +154,7 @@ impl Config {
             source_failures: self.lockout_source_failures,
             window: time,
             duration: time,
+            ..Lockout::default()
         })
     }
 }

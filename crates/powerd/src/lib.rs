@@ -1,5 +1,7 @@
 //! Power: host and chassis state, sequencing over GPIO lines
 
+#[cfg(test)]
+mod bus_tests;
 pub mod config;
 mod core;
 pub mod machine;

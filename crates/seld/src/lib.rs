@@ -1,5 +1,7 @@
 //! The System Event Log
 
+#[cfg(test)]
+mod bus_tests;
 mod objects;
 pub mod store;
 

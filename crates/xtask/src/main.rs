@@ -1,12 +1,6 @@
 //! `cargo xtask <command>`.
 
-mod qemu;
-
 use std::{ffi::OsString, process::ExitCode};
-
-fn repository() -> &'static std::path::Path {
-    std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-}
 
 struct Subcommand {
     name: &'static str,
@@ -26,12 +20,12 @@ const SUBCOMMANDS: [Subcommand; 5] = [
         about: "set up what is missing, then check and test everything",
         run: xtask::test::main,
     },
-    Subcommand { name: "deny", about: "licences and duplicates of the dependencies", run: xtask::deny::main },
     Subcommand {
         name: "qemu",
-        about: "the same daemons on an emulated AST2600",
-        run: |arguments| qemu::main(arguments),
+        about: "Ferrite on an emulated AST2600, from nothing to an answering BMC",
+        run: xtask::qemu::main,
     },
+    Subcommand { name: "deny", about: "licences and duplicates of the dependencies", run: xtask::deny::main },
 ];
 
 fn main() -> ExitCode {

@@ -308,7 +308,10 @@ async fn keep_line(
             match &stream {
                 Some(stream) => link.pump(stream).await,
                 None if absent => std::future::pending().await,
-                None => Ok(tokio::time::sleep(REDIAL).await),
+                None => {
+                    tokio::time::sleep(REDIAL).await;
+                    Ok(())
+                }
             }
         };
         let present = tokio::select! {

@@ -18,7 +18,10 @@ pub(super) struct Chips {
     held: HashMap<String, LineHandle>,
 }
 
-#[allow(deprecated, reason = "`AsyncFd::register` wants AsFd, which LineEventHandle lacks; the handle owns its file")]
+#[allow(
+    deprecated,
+    reason = "`AsyncFd::register` wants AsFd, which LineEventHandle lacks; the handle owns its file"
+)]
 pub(super) fn open(inputs: &[String], events: &Events) -> Result<Chips, GpioError> {
     for name in inputs {
         let line = find(name)?;

@@ -235,3 +235,6 @@ fn audit(caller: &Caller, sensor: &Sensor, what: &str) {
         caller.user_slot
     );
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,8 +73,8 @@ impl Model {
     pub fn add(&mut self, provider: &Arc<str>, path: &str, interfaces: &Interfaces, now: Instant) {
         let life = self.providers.entry(provider.clone()).or_default().clone();
         if !self.objects.contains_key(path) {
-            if self.objects.len() >= MAX_SENSORS {
-                tracing::warn!("{path} is passed over: there are {MAX_SENSORS} sensors already");
+            // Providers also have objects that are no sensor (yet): there may be as many of them.
+            if interfaces.is_empty() || self.objects.len() >= 2 * MAX_SENSORS {
                 return;
             }
             let cell = Arc::new(ReadingCell::new(life.clone(), now));
@@ -167,6 +167,11 @@ impl Model {
     pub fn rebuild(&mut self, now: u32) -> (Arc<Snapshot>, bool) {
         self.dirty = false;
         let present = self.objects.iter().filter(|(_, object)| object.is_sensor);
+        let count = present.clone().count();
+        if count > MAX_SENSORS {
+            tracing::warn!("{} of {count} sensors are passed over", count - MAX_SENSORS);
+        }
+        let present = present.take(MAX_SENSORS);
         let assigned = self.numbers.assign(present.clone().map(|(path, _)| path.as_str()));
         let mut present: Vec<_> =
             present.filter_map(|(path, object)| Some((self.numbers.get(path)?, path, object))).collect();

@@ -100,7 +100,12 @@ impl Sensor {
 
     /// The reading now, and whether it can be trusted.
     pub fn read(&self) -> (Reading, Status) {
-        self.cell.read(Instant::now())
+        self.read_at(Instant::now())
+    }
+
+    /// The reading as it is to be judged at `now`.
+    pub(crate) fn read_at(&self, now: Instant) -> (Reading, Status) {
+        self.cell.read(now)
     }
 
     /// How raw bytes stand for values in IPMI's unit.

@@ -8,6 +8,7 @@ use std::{
 use bmc_daemon::StateFile;
 use bmc_dbus::{
     discovery::{Event, Follow},
+    error_reply, is_absence,
     names::sensors as names,
 };
 use zbus::{Connection, Variant};
@@ -187,13 +188,13 @@ impl Sensors for DbusSensors {
 
 /// What a write failed with.
 fn failure(error: zbus::Error) -> PlatformError {
-    match &error {
-        zbus::Error::MethodError(name, text, _) => match name.rsplit('.').next() {
-            Some("ServiceUnknown" | "NameHasNoOwner" | "NoReply") => PlatformError::Absent("sensord"),
+    match error_reply(&error) {
+        Some((name, _)) if is_absence(&name) => PlatformError::Absent("sensord"),
+        Some((name, text)) => match name.rsplit('.').next() {
             Some("UnknownObject" | "UnknownInterface") => PlatformError::NotPresent,
-            _ => PlatformError::Refused(text.clone().unwrap_or_else(|| name.to_string())),
+            _ => PlatformError::Refused(if text.is_empty() { name } else { text }),
         },
-        _ => PlatformError::Failed(error.to_string()),
+        None => PlatformError::Failed(error.to_string()),
     }
 }
 
@@ -213,3 +214,6 @@ pub(crate) fn seconds_since_1970() -> u32 {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

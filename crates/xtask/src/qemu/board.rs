@@ -8,10 +8,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{
-    cache::run,
-    tool_root::{Kernel, ToolRoot},
-};
+use super::tool_root::{Kernel, ToolRoot};
+use crate::workspace::run;
 
 /// GPIO lines that the board's power sequencing uses, as offsets into the first controller, with the names that
 /// tests/boards/ast2600-evb/etc/ferrite/power-config.json calls them by.

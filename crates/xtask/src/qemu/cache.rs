@@ -1,14 +1,14 @@
-//! Directories outside the repository that are dear to make, and progress while they are made.
+//! Directories outside the repository that are dear to make.
 
 use std::{
     fs,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     path::{Path, PathBuf},
-    process::Command,
-    time::Instant,
 };
 
 use anyhow::{Context as _, Result, bail};
+
+use crate::{step::step, workspace::run};
 
 /// `$XDG_CACHE_HOME/ferrite`, or `~/.cache/ferrite`.
 pub(crate) fn root() -> Result<PathBuf> {
@@ -46,25 +46,4 @@ pub(crate) fn directory(
         fs::write(&complete, b"").with_context(|| format!("cannot write {}", complete.display()))
     })?;
     Ok(directory)
-}
-
-/// Runs `work` under a title, and says how long it took.
-pub(crate) fn step<T>(title: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    eprintln!("==> {title}");
-    let start = Instant::now();
-    let value = work().with_context(|| format!("{title} failed"))?;
-    eprintln!("    done in {:.1} s", start.elapsed().as_secs_f64());
-    Ok(value)
-}
-
-/// Runs `command` with its output on stderr: stdout belongs to the answer.
-pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let status = command.stdout(std::io::stderr()).status().with_context(|| {
-        format!("cannot run `{program}`\nhint: `cargo xtask setup` installs what is missing")
-    })?;
-    if !status.success() {
-        bail!("`{program}` ended with {status}");
-    }
-    Ok(())
 }

@@ -9,9 +9,12 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use super::{
-    as_root,
-    cache::{self, run, step},
+    as_root, cache,
     tool_root::{Kernel, RELEASE, ToolRoot, debian_source},
+};
+use crate::{
+    step::step,
+    workspace::{self, run},
 };
 
 /// What stands under Ferrite on the board.
@@ -107,12 +110,12 @@ fn lay_out(overlay: &Path, ferrite: &Path, account: &Account<'_>) -> Result<()> 
     if overlay.exists() {
         fs::remove_dir_all(overlay)?;
     }
-    copy_tree(&crate::repository().join("systemd-units"), overlay)?;
+    copy_tree(&workspace::root().join("systemd-units"), overlay)?;
     let bin = overlay.join("usr/bin");
     fs::create_dir_all(&bin)?;
     fs::copy(ferrite, bin.join("ferrite")).with_context(|| format!("cannot copy {}", ferrite.display()))?;
 
-    copy_tree(&crate::repository().join("tests/boards/ast2600-evb/etc"), &overlay.join("etc"))?;
+    copy_tree(&workspace::root().join("tests/boards/ast2600-evb/etc"), &overlay.join("etc"))?;
     let units = overlay.join("etc/systemd/system");
     for (target, unit) in ENABLED {
         let wants = units.join(target);

@@ -17,6 +17,10 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
+use crate::{
+    step::step,
+    workspace::{cargo, run},
+};
 use board::Board;
 use tool_root::ToolRoot;
 
@@ -25,7 +29,7 @@ const BOOT_DEADLINE: Duration = Duration::from_secs(300);
 
 const USER: &str = "operator";
 
-pub(crate) const USAGE: &str = "\
+const USAGE: &str = "\
 usage: cargo xtask qemu [test] [--detach --json] [--stop] [--port N]
 
 Cross-builds Ferrite for armv7, packs it with systemd and D-Bus into an image, boots QEMU's ast2600-evb on it, and prints the
@@ -47,7 +51,10 @@ struct Options {
 }
 
 /// Runs the subcommand with the arguments behind `qemu`.
-pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
+///
+/// # Errors
+/// What could not be made, started or reached.
+pub fn main(arguments: Vec<OsString>) -> Result<()> {
     let options = parse(arguments)?;
     let work = cache::root()?.join("board");
     if options.stop {
@@ -68,7 +75,7 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> Result<()> 
     write_secret(&password_file, &password)?;
 
     let mut board = Board::start(&tools, &kernel, &image, &work, port)?;
-    let ready = cache::step("ast2600-evb: power on until the LAN answers", || {
+    let ready = step("ast2600-evb: power on until the LAN answers", || {
         wait_until_it_answers(&mut board, port, &password_file)
     });
     if let Err(error) = ready {
@@ -142,7 +149,7 @@ fn wait_until_it_answers(board: &mut Board, port: u16, password_file: &Path) -> 
 }
 
 fn run_tests(facts: &str) -> Result<()> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = cargo();
     cargo.args([
         "test",
         "--package",
@@ -153,7 +160,7 @@ fn run_tests(facts: &str) -> Result<()> {
         "--ignored",
         "--test-threads=1",
     ]);
-    cache::step("tests on the emulated board", || cache::run(cargo.env("FERRITE_BOARD", facts)))
+    step("tests on the emulated board", || run(cargo.env("FERRITE_BOARD", facts)))
 }
 
 fn print_lines(port: u16, password_file: &Path, console: &Path) {
@@ -172,7 +179,7 @@ fn stop(work: &Path) -> Result<()> {
         eprintln!("the board is off");
     }
     if work.exists() {
-        cache::run(as_root("rm").args(["--recursive", "--force", "--one-file-system"]).arg(work))?;
+        run(as_root("rm").args(["--recursive", "--force", "--one-file-system"]).arg(work))?;
     }
     Ok(())
 }

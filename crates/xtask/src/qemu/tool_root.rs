@@ -10,7 +10,11 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::cache::{self, run};
+use super::cache;
+use crate::{
+    step::step,
+    workspace::{self, run},
+};
 
 /// The release of both the tool root and the BMC's root: libc and libsystemd must agree between them.
 pub(crate) const RELEASE: &str = "trixie";
@@ -99,7 +103,7 @@ impl ToolRoot {
             "mount --bind '{repository}' '{root}/src' && mount --bind '{shared}' '{root}/shared' \
              && mount -t proc proc '{root}/proc' && mount --bind /dev '{root}/dev' \
              && exec chroot '{root}' sh -ec \"$0\"",
-            repository = crate::repository().display(),
+            repository = workspace::root().display(),
             shared = shared.display(),
         );
         // A mount namespace of its own: nothing to unmount, whatever happens.
@@ -118,7 +122,7 @@ impl ToolRoot {
              CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_LINKER=arm-linux-gnueabihf-gcc; \
              cd /src && cargo build --locked --release --target {TARGET} --package ferrite"
         );
-        cache::step("ferrite for armv7 (release)", || run(&mut self.command(&shared, &script)?))?;
+        step("ferrite for armv7 (release)", || run(&mut self.command(&shared, &script)?))?;
         Ok(shared.join(format!("target/{TARGET}/release/ferrite")))
     }
 

@@ -169,3 +169,6 @@ fn mac(text: &str) -> Option<[u8; 6]> {
     }
     pairs.next().is_none().then_some(address)
 }
+
+#[cfg(test)]
+mod tests;

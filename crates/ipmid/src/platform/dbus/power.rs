@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bmc_dbus::names::power as names;
+use bmc_dbus::{names::power as names, power as values};
 use ipmi_wire::command::app::Guid;
 use tokio::task::JoinSet;
 use zbus::{Connection, Variant};
@@ -123,8 +123,10 @@ impl DbusPower {
         result.map(|_| ())
     }
 
-    async fn transition(&self, place: usize, property: &str, value: &str) -> Result<(), PlatformError> {
-        self.mirror.set(place, property, Variant::from(value)).await
+    /// Asks for a transition of the host.
+    async fn host(&self, transition: &str) -> Result<(), PlatformError> {
+        let value = Variant::from(format!("{}{transition}", values::HOST_TRANSITION));
+        self.mirror.set(HOST, "RequestedHostTransition", value).await
     }
 }
 
@@ -161,29 +163,16 @@ impl Power for DbusPower {
     }
 
     fn request(&self, action: PowerAction) -> Pending<'_, ()> {
-        const HOST_TRANSITION: &str = "RequestedHostTransition";
         Box::pin(async move {
             match action {
-                PowerAction::On => {
-                    self.transition(HOST, HOST_TRANSITION, "xyz.openbmc_project.State.Host.Transition.On")
-                        .await
-                }
+                PowerAction::On => self.host("On").await,
                 PowerAction::Off => {
-                    let value = "xyz.openbmc_project.State.Chassis.Transition.Off";
-                    self.transition(CHASSIS, "RequestedPowerTransition", value).await
+                    let off = format!("{}Off", values::CHASSIS_TRANSITION);
+                    self.mirror.set(CHASSIS, "RequestedPowerTransition", Variant::from(off)).await
                 }
-                PowerAction::Cycle => {
-                    let value = "xyz.openbmc_project.State.Host.Transition.Reboot";
-                    self.transition(HOST, HOST_TRANSITION, value).await
-                }
-                PowerAction::Reset => {
-                    let value = "xyz.openbmc_project.State.Host.Transition.ForceWarmReboot";
-                    self.transition(HOST, HOST_TRANSITION, value).await
-                }
-                PowerAction::SoftOff => {
-                    let value = "xyz.openbmc_project.State.Host.Transition.Off";
-                    self.transition(HOST, HOST_TRANSITION, value).await
-                }
+                PowerAction::Cycle => self.host("Reboot").await,
+                PowerAction::Reset => self.host("ForceWarmReboot").await,
+                PowerAction::SoftOff => self.host("Off").await,
                 PowerAction::DiagnosticInterrupt => self.interrupt().await,
             }
         })
@@ -191,11 +180,12 @@ impl Power for DbusPower {
 
     fn set_restore_policy(&self, policy: RestorePolicy) -> Pending<'_, ()> {
         let value = match policy {
-            RestorePolicy::AlwaysOff => "xyz.openbmc_project.Control.Power.RestorePolicy.Policy.AlwaysOff",
-            RestorePolicy::Previous => "xyz.openbmc_project.Control.Power.RestorePolicy.Policy.Restore",
-            RestorePolicy::AlwaysOn => "xyz.openbmc_project.Control.Power.RestorePolicy.Policy.AlwaysOn",
+            RestorePolicy::AlwaysOff => "AlwaysOff",
+            RestorePolicy::Previous => "Restore",
+            RestorePolicy::AlwaysOn => "AlwaysOn",
         };
-        Box::pin(self.transition(POLICY, "PowerRestorePolicy", value))
+        let value = Variant::from(format!("{}{value}", values::RESTORE_POLICY));
+        Box::pin(self.mirror.set(POLICY, "PowerRestorePolicy", value))
     }
 
     fn system_guid(&self) -> Option<Guid> {

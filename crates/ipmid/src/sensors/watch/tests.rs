@@ -1,0 +1,177 @@
+//! On a bus of its own, with a provider that publishes as dbus-sensors does.
+
+use std::time::Duration;
+
+use system_tests::PrivateBus;
+use zbus::{Connection, fdo::ObjectManager};
+
+use super::*;
+use crate::{platform::inventory::FruFiles, sensors::Address};
+
+struct FakeSensor {
+    value: f64,
+    unit: &'static str,
+}
+
+#[zbus::interface(name = "xyz.openbmc_project.Sensor.Value")]
+impl FakeSensor {
+    #[zbus(property)]
+    fn value(&self) -> f64 {
+        self.value
+    }
+    #[zbus(property)]
+    fn set_value(&mut self, value: f64) {
+        self.value = value;
+    }
+    #[zbus(property)]
+    fn max_value(&self) -> f64 {
+        127.0
+    }
+    #[zbus(property)]
+    fn min_value(&self) -> f64 {
+        -128.0
+    }
+    #[zbus(property)]
+    fn unit(&self) -> String {
+        format!("xyz.openbmc_project.Sensor.Value.Unit.{}", self.unit)
+    }
+}
+
+struct Warning {
+    high: f64,
+}
+
+#[zbus::interface(name = "xyz.openbmc_project.Sensor.Threshold.Warning")]
+impl Warning {
+    #[zbus(property)]
+    fn warning_high(&self) -> f64 {
+        self.high
+    }
+    #[zbus(property)]
+    fn set_warning_high(&mut self, value: f64) -> zbus::fdo::Result<()> {
+        if value > 100.0 {
+            return Err(zbus::fdo::Error::InvalidArgs("too hot".into()));
+        }
+        self.high = value;
+        Ok(())
+    }
+}
+
+const NAME: &str = "xyz.openbmc_project.HwmonTempSensor";
+
+async fn connect(bus: &PrivateBus) -> Connection {
+    zbus::connection::Builder::address(bus.address()).build().await.unwrap()
+}
+
+fn path(index: usize) -> String {
+    format!("{}/temperature/T{index:04}", names::ROOT)
+}
+
+/// A provider with `count` sensors, published before it has its name.
+async fn provider(bus: &PrivateBus, count: usize) -> Connection {
+    let connection = connect(bus).await;
+    let objects = connection.object_server();
+    objects.at(names::ROOT, ObjectManager).await.unwrap();
+    for index in 0..count {
+        objects.at(path(index), FakeSensor { value: 20.0, unit: "DegreesC" }).await.unwrap();
+    }
+    objects.at(path(0), Warning { high: 80.0 }).await.unwrap();
+    connection.request_name(NAME).await.unwrap();
+    connection
+}
+
+/// Sensors that follow the bus, in a task.
+async fn follow(bus: &PrivateBus, dir: &tempfile::TempDir) -> DbusSensors {
+    let state = StateFile::new(dir.path().join("sensor-numbers.json"));
+    let sensors = DbusSensors::new(state, Arc::new(FruFiles::default()));
+    let (follower, connection) = (sensors.clone(), connect(bus).await);
+    tokio::spawn(async move { follower.follow(&connection).await });
+    sensors
+}
+
+/// Waits until `condition` holds; the deadline is for a test that fails.
+async fn until(condition: impl Fn() -> bool) {
+    let held = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), held).await.expect("it never came to be");
+}
+
+fn first(sensors: &DbusSensors) -> Option<Arc<Sensor>> {
+    sensors.snapshot().sensor(Address { lun: 0, number: 1 }).cloned()
+}
+
+fn available(sensors: &DbusSensors) -> bool {
+    first(sensors).is_some_and(|sensor| sensor.read().1.available)
+}
+
+async fn set_value(provider: &Connection, index: usize, value: f64) {
+    let interface = provider.object_server().interface::<_, FakeSensor>(path(index)).await.unwrap();
+    interface.get_mut().await.value = value;
+    interface.get().await.value_changed(interface.signal_emitter()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_thousand_sensors_come_and_a_burst_of_readings_is_all_taken() {
+    let (bus, dir) = (PrivateBus::start().unwrap(), tempfile::tempdir().unwrap());
+    let provider = provider(&bus, 1000).await;
+    let sensors = follow(&bus, &dir).await;
+    until(|| sensors.snapshot().sensors().len() == 1000).await;
+    let generation = sensors.snapshot().generation;
+    for value in [30.0, 31.0, 32.0] {
+        for index in 0..1000 {
+            set_value(&provider, index, value).await;
+        }
+    }
+    until(|| sensors.snapshot().sensors().iter().all(|sensor| sensor.read().0.value == 32.0)).await;
+    assert_eq!(sensors.snapshot().generation, generation, "readings encode nothing");
+}
+
+#[tokio::test]
+async fn a_provider_that_restarts_has_its_sensors_back_under_the_same_numbers() {
+    let (bus, dir) = (PrivateBus::start().unwrap(), tempfile::tempdir().unwrap());
+    let sensors = follow(&bus, &dir).await;
+    let running = provider(&bus, 3).await;
+    until(|| available(&sensors)).await;
+    let before = sensors.snapshot();
+    running.close().await.unwrap();
+    until(|| !available(&sensors)).await;
+    assert!(!first(&sensors).unwrap().read().1.scanned);
+    let _running = provider(&bus, 3).await;
+    until(|| available(&sensors)).await;
+    assert_eq!(sensors.snapshot().generation, before.generation);
+    let again = follow(&bus, &dir).await;
+    until(|| again.snapshot().sensors().len() == 3).await;
+    assert_eq!(first(&again).unwrap().path, path(0), "numbers outlive ipmid");
+}
+
+#[tokio::test]
+async fn a_threshold_is_written_to_its_provider_and_read_back_at_once() {
+    let (bus, dir) = (PrivateBus::start().unwrap(), tempfile::tempdir().unwrap());
+    let _provider = provider(&bus, 1).await;
+    let sensors = follow(&bus, &dir).await;
+    until(|| first(&sensors).is_some()).await;
+    let sensor = first(&sensors).unwrap();
+    let upper = Threshold::ALL[3];
+    sensors.set_thresholds(&sensor, &[(upper, 90.0)]).await.unwrap();
+    assert_eq!(first(&sensors).unwrap().record.thresholds[3], 90);
+    let refused = sensors.set_thresholds(&sensor, &[(upper, 101.0)]).await;
+    assert_eq!(refused, Err(PlatformError::Refused("too hot".into())));
+    let hysteresis = Hysteresis { positive: 1.0, negative: 1.0 };
+    assert!(sensors.set_hysteresis(&sensor, hysteresis).await.is_err());
+}
+
+#[tokio::test]
+async fn a_sensor_that_is_plugged_and_pulled_comes_and_goes() {
+    let (bus, dir) = (PrivateBus::start().unwrap(), tempfile::tempdir().unwrap());
+    let provider = provider(&bus, 1).await;
+    let sensors = follow(&bus, &dir).await;
+    until(|| available(&sensors)).await;
+    let objects = provider.object_server();
+    objects.at(path(7), FakeSensor { value: 1.0, unit: "DegreesC" }).await.unwrap();
+    until(|| sensors.snapshot().sensors().len() == 2).await;
+    objects.remove::<FakeSensor, _>(path(7)).await.unwrap();
+    until(|| sensors.snapshot().sensors().len() == 1).await;
+}
