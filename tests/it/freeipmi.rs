@@ -23,7 +23,8 @@ fn ipmi_sensors_shows_what_the_board_measures() {
     let board = stack.board();
     for name in ["CPU0_Temp", "Inlet_Temp", "P12V", "Fan3"] {
         let row = answer.stdout.lines().map(|line| line.split(',').collect::<Vec<_>>());
-        let row = row.into_iter().find(|cells| cells.get(1) == Some(&name));
+        let row =
+            row.into_iter().find(|cells| cells.get(1).is_some_and(|cell| *cell == name.replace('_', " ")));
         let shown: f64 = row.unwrap_or_else(|| panic!("no {name} in {answer:#?}"))[3].parse().unwrap();
         let sensor = board.sensor(name).unwrap();
         let tolerance = if name.starts_with("Fan") { 150.0 } else { 3.0 };

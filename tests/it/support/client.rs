@@ -35,9 +35,10 @@ impl Answer {
 
     /// The cells of the `|`-separated line whose first cell is `name`.
     pub(crate) fn row(&self, name: &str) -> Vec<String> {
+        let name = name.replace('_', " ");
         let rows = self.stdout.lines().map(|line| line.split('|').map(|cell| cell.trim().to_owned()));
         let mut rows = rows.map(Iterator::collect::<Vec<_>>);
-        rows.find(|cells| cells.first().is_some_and(|cell| cell == name))
+        rows.find(|cells| cells.first().is_some_and(|cell| *cell == name))
             .unwrap_or_else(|| panic!("no row `{name}` in {self:#?}"))
     }
 }
@@ -68,7 +69,10 @@ impl Ipmitool {
         let mut command = Command::new("ipmitool");
         command.args(["-I", "lanplus", "-N", "2", "-R", "1", "-H", &self.host, "-U", &self.user, "-E"]);
         command.args(["-p", &self.port.to_string(), "-C", &self.suite.to_string()]);
-        command.args(words.split_whitespace()).env("IPMITOOL_PASSWORD", &self.password);
+        // SDRs name a sensor with spaces where D-Bus has `_`.
+        command
+            .args(words.split_whitespace().map(|word| word.replace('_', " ")))
+            .env("IPMITOOL_PASSWORD", &self.password);
         command
     }
 
