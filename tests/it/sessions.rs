@@ -33,5 +33,5 @@ fn session_info_names_the_session_that_asks() {
     let answer = stack.ipmitool().ok("session info all");
     assert_eq!(answer.field("privilege level"), "ADMINISTRATOR");
     assert_eq!(answer.field("console ip"), "127.0.0.1");
-    assert!(answer.field("active session(s)").parse::<u8>().unwrap() >= 1);
+    assert!(answer.field("active sessions").parse::<u8>().unwrap() >= 1);
 }
