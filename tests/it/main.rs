@@ -7,8 +7,10 @@
     reason = "a failed `unwrap` here is the test failing"
 )]
 
+mod contract;
 mod freeipmi;
 mod ipmitool;
+mod policy;
 mod power;
 mod restart;
 mod sensors;

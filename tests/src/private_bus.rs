@@ -2,11 +2,12 @@
 
 use std::{
     io::{self, BufRead as _, BufReader},
+    os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     process::{Child, Command, Stdio},
 };
 
-/// A `dbus-daemon` with the system bus' shape and no policy, in a directory of its own; ended on drop.
+/// A `dbus-daemon` with the system bus' shape, in a directory of its own; ended on drop.
 #[derive(Debug)]
 pub struct PrivateBus {
     daemon: Child,
@@ -24,8 +25,8 @@ const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bu
   <auth>EXTERNAL</auth>
   <policy context="default">
     <allow user="*"/>
-    <allow own="*"/>
-    <allow send_type="method_call"/>
+    <deny own="*"/>
+    <deny send_type="method_call"/>
     <allow send_type="signal"/>
     <allow send_requested_reply="true" send_type="method_return"/>
     <allow send_requested_reply="true" send_type="error"/>
@@ -33,10 +34,15 @@ const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bu
     <allow receive_type="signal"/>
     <allow receive_type="method_return"/>
     <allow receive_type="error"/>
+    <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus"/>
     <allow eavesdrop="false"/>
   </policy>
+@POLICIES@
 </busconfig>
 "#;
+
+/// Everybody may own and call everything.
+const OPEN: &str = r#"<policy context="default"><allow own="*"/><allow send_type="method_call"/></policy>"#;
 
 impl PrivateBus {
     /// Starts a bus and waits until it listens.
@@ -44,9 +50,20 @@ impl PrivateBus {
     /// # Errors
     /// Where `dbus-daemon` is missing (`cargo xtask setup` installs it) or does not start.
     pub fn start() -> io::Result<Self> {
+        Self::with_policies(OPEN)
+    }
+
+    /// Starts a bus that refuses as the system bus does, but for what `policies` (elements of a bus configuration) allow. Every
+    /// user of the machine can reach it.
+    ///
+    /// # Errors
+    /// As [`PrivateBus::start`], and where the bus does not take the policies.
+    pub fn with_policies(policies: &str) -> io::Result<Self> {
         let owned = tempfile::tempdir()?;
         let directory = owned.path().to_owned();
+        std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o755))?;
         let config = CONFIG.replace("@SOCKET@", &directory.join("bus").to_string_lossy());
+        let config = config.replace("@POLICIES@", policies);
         std::fs::write(directory.join("bus.conf"), config)?;
         let (daemon, address) = spawn(&directory)?;
         Ok(Self { daemon, address, directory, _owned: owned })

@@ -15,6 +15,12 @@ const NAMES: &[&str] = &[
     "xyz.openbmc_project.State.Host0",
     names::CHASSIS_SERVICE,
     "xyz.openbmc_project.State.Chassis0",
+    "xyz.openbmc_project.State.OperatingSystem",
+    "xyz.openbmc_project.State.OperatingSystem0",
+    names::NMI,
+    "xyz.openbmc_project.Control.Host.NMI0",
+    names::RESTART_CAUSE,
+    "xyz.openbmc_project.Control.Host.RestartCause0",
     names::LED_SERVICE,
 ];
 
@@ -295,10 +301,7 @@ pub(crate) async fn serve(connection: &Connection, handle: &Handle) -> anyhow::R
     server.at(names::RESTART_CAUSE_PATH, Cause(handle(), unknown)).await?;
     server.at(names::IDENTIFY_PATH, Identify(handle())).await?;
     for name in NAMES {
-        let flags = zbus::fdo::RequestNameFlags::DO_NOT_QUEUE;
-        connection.request_name_with_flags(*name, flags).await.map_err(|error| {
-            anyhow::anyhow!("cannot own {name}: {error}\nhint: is another power daemon running?")
-        })?;
+        bmc_dbus::own_name(connection, name).await?;
     }
     Ok(())
 }

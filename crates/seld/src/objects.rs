@@ -175,9 +175,6 @@ fn fill(space: &mut [u8], data: &[u8]) -> Result<(), LogError> {
 pub(crate) async fn serve(connection: &Connection, store: &Shared) -> anyhow::Result<()> {
     connection.object_server().at(names::PATH, EventLog(store.clone())).await?;
     connection.object_server().at(names::PATH, LoggingIpmi(store.clone())).await?;
-    let flags = zbus::fdo::RequestNameFlags::DO_NOT_QUEUE;
-    connection.request_name_with_flags(names::SERVICE, flags).await.map_err(|error| {
-        anyhow::anyhow!("cannot own {}: {error}\nhint: is another SEL daemon running?", names::SERVICE)
-    })?;
+    bmc_dbus::own_name(connection, names::SERVICE).await?;
     Ok(())
 }

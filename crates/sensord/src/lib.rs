@@ -70,23 +70,9 @@ async fn serve(
     ready: impl FnOnce(),
 ) -> anyhow::Result<Infallible> {
     service::serve(connection, station).await.context("cannot serve the sensors")?;
-    own_name(connection).await?;
+    bmc_dbus::own_name(connection, sensors::SERVICE).await?;
     ready();
     host::watch(connection, host).await.context("cannot follow the host's power")?;
     anyhow::bail!("the bus connection ended")
 }
 
-async fn own_name(connection: &Connection) -> anyhow::Result<()> {
-    use zbus::fdo::{DBusProxy, RequestNameFlags};
-    let Err(error) =
-        connection.request_name_with_flags(sensors::SERVICE, RequestNameFlags::DO_NOT_QUEUE).await
-    else {
-        return Ok(());
-    };
-    let bus = DBusProxy::new(connection).await?;
-    let owner = match bus.get_name_owner(sensors::SERVICE.try_into()?).await {
-        Ok(owner) => owner.to_string(),
-        Err(_) => "nobody now".to_owned(),
-    };
-    Err(anyhow::Error::new(error).context(format!("cannot own {}, which {owner} owns", sensors::SERVICE)))
-}

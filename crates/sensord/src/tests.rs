@@ -417,11 +417,3 @@ async fn a_wrong_board_file_ends_the_start_with_file_line_and_field() {
     let error = format!("{:#}", super::start(&rig.context(), &settings).await.unwrap_err());
     assert!(error.contains("board.json:4: record `CPU`: Address: \"0x149\""), "{error}");
 }
-
-#[tokio::test]
-async fn a_taken_bus_name_says_who_has_it() {
-    let rig = Rig::start().await;
-    let connection = Builder::address(rig.bus.address()).build().await.unwrap();
-    let error = format!("{:#}", own_name(&connection).await.unwrap_err());
-    assert!(error.contains("xyz.openbmc_project.FerriteSensor, which :1."), "{error}");
-}

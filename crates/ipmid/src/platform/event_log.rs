@@ -1,7 +1,8 @@
 //! The system event log.
 
+use bmc_dbus::sel::{Entry, EventLogProxy};
 use ipmi_wire::record::sel::LENGTH;
-use zbus::Connection;
+use zbus::{Connection, proxy::CacheProperties};
 
 use super::{Pending, PlatformError, dbus::platform_error};
 
@@ -50,29 +51,21 @@ pub struct DbusEventLog {
     connection: Connection,
 }
 
-#[zbus::proxy(
-    interface = "org.ferrite.EventLog",
-    default_service = "xyz.openbmc_project.Logging.IPMI",
-    default_path = "/xyz/openbmc_project/Logging/IPMI"
-)]
-trait Log {
-    fn info(&self) -> zbus::Result<(u32, u32, u32, u32, bool)>;
-    fn get(&self, id: u16) -> zbus::Result<(u16, u16, Vec<u8>)>;
-    fn add(&self, record: &[u8]) -> zbus::Result<u16>;
-    fn delete(&self, id: u16) -> zbus::Result<u16>;
-    fn clear(&self) -> zbus::Result<()>;
-}
-
 impl DbusEventLog {
     /// The log on this bus.
     pub fn new(connection: Connection) -> Self {
         Self { connection }
     }
 
-    async fn log(&self) -> Result<LogProxy<'_>, PlatformError> {
-        let builder = LogProxy::builder(&self.connection).cache_properties(zbus::proxy::CacheProperties::No);
+    async fn log(&self) -> Result<EventLogProxy<'_>, PlatformError> {
+        let builder = EventLogProxy::builder(&self.connection).cache_properties(CacheProperties::No);
         builder.build().await.map_err(failure)
     }
+}
+
+/// seld's time in IPMI's terms: "never" is 0 there and FFFFFFFFh here (v2.0§31.2).
+fn time(seconds: u32) -> u32 {
+    if seconds == 0 { u32::MAX } else { seconds }
 }
 
 /// What a call to seld failed with.
@@ -83,17 +76,22 @@ fn failure(error: zbus::Error) -> PlatformError {
 impl EventLog for DbusEventLog {
     fn info(&self) -> Pending<'_, LogInfo> {
         Box::pin(async {
-            let (records, free, last_addition, last_erase, overflow) =
-                self.log().await?.info().await.map_err(failure)?;
-            Ok(LogInfo { records, free, last_addition, last_erase, overflow })
+            let info = self.log().await?.info().await.map_err(failure)?;
+            Ok(LogInfo {
+                records: info.records,
+                free: info.free,
+                last_addition: time(info.last_addition),
+                last_erase: time(info.last_erase),
+                overflow: info.overflow,
+            })
         })
     }
 
     fn get(&self, id: u16) -> Pending<'_, LogRecord> {
         Box::pin(async move {
-            let (id, next, bytes) = self.log().await?.get(id).await.map_err(failure)?;
-            let bytes =
-                bytes.try_into().map_err(|_| PlatformError::Failed("a record of a wrong size".into()))?;
+            let Entry { id, next, record } = self.log().await?.get(id).await.map_err(failure)?;
+            let bytes = record.try_into();
+            let bytes = bytes.map_err(|_| PlatformError::Failed("a record of a wrong size".into()))?;
             Ok(LogRecord { id, next, bytes })
         })
     }

@@ -8,13 +8,18 @@ use std::{
 use bmc_daemon::StateFile;
 use bmc_dbus::{
     discovery::{Event, Follow},
-    error_reply, is_absence,
+    error_reply,
     names::sensors as names,
 };
 use zbus::{Connection, Variant};
 
 use super::{Hysteresis, Model, Numbers, Sensor, Snapshot, Threshold};
-use crate::platform::{Pending, PlatformError, inventory::Inventory, sensors::Sensors};
+use crate::platform::{
+    Pending, PlatformError,
+    dbus::{NO_OBJECT, platform_error},
+    inventory::Inventory,
+    sensors::Sensors,
+};
 
 /// How long static changes are gathered before a snapshot is made: a provider that starts tells of a thousand in a burst.
 const GATHER: Duration = Duration::from_millis(100);
@@ -142,7 +147,7 @@ impl DbusSensors {
             connection
                 .call_method(provider, sensor.path.as_str(), properties, "Set", &arguments)
                 .await
-                .map_err(failure)?;
+                .map_err(|error| failure(&error))?;
             let written = [(property.clone(), (*value).into())].into();
             lock(&self.shared.model).change(
                 &sensor.provider,
@@ -186,15 +191,11 @@ impl Sensors for DbusSensors {
     }
 }
 
-/// What a write failed with.
-fn failure(error: zbus::Error) -> PlatformError {
-    match error_reply(&error) {
-        Some((name, _)) if is_absence(&name) => PlatformError::Absent("sensord"),
-        Some((name, text)) => match name.rsplit('.').next() {
-            Some("UnknownObject" | "UnknownInterface") => PlatformError::NotPresent,
-            _ => PlatformError::Refused(if text.is_empty() { name } else { text }),
-        },
-        None => PlatformError::Failed(error.to_string()),
+/// What a write failed with: here an object that is not there is a sensor that is not.
+fn failure(error: &zbus::Error) -> PlatformError {
+    match error_reply(error) {
+        Some((name, _)) if NO_OBJECT.contains(&name.as_str()) => PlatformError::NotPresent,
+        _ => platform_error(error),
     }
 }
 

@@ -9,6 +9,7 @@ mod users;
 use std::sync::Arc;
 
 use bmc_daemon::ChannelTable;
+use bmc_dbus::{error_reply, is_absence};
 use tokio::task::JoinSet;
 use zbus::{Connection, Message};
 
@@ -60,25 +61,17 @@ where
         .map_err(|error| platform_error(&error))
 }
 
+/// Standard errors of a service that has no such object, or not yet.
+pub(crate) const NO_OBJECT: [&str; 2] =
+    ["org.freedesktop.DBus.Error.UnknownObject", "org.freedesktop.DBus.Error.UnknownInterface"];
+
 /// What an error of the bus or of a provider means to a handler.
 pub(crate) fn platform_error(error: &zbus::Error) -> PlatformError {
-    use zbus::fdo::Error as Standard;
-    match error {
-        zbus::Error::FDO(standard) => match standard.as_ref() {
-            Standard::ServiceUnknown(_)
-            | Standard::NameHasNoOwner(_)
-            | Standard::UnknownObject(_)
-            | Standard::UnknownInterface(_)
-            | Standard::NoReply(_) => PlatformError::Absent("the provider"),
-            other => PlatformError::Refused(other.to_string()),
-        },
-        zbus::Error::MethodError(name, _, _) if name.as_str() == "org.ferrite.Error.NotPresent" => {
-            PlatformError::NotPresent
-        }
-        zbus::Error::MethodError(name, text, _) => {
-            PlatformError::Refused(format!("{name}: {}", text.as_deref().unwrap_or("")))
-        }
-        other => PlatformError::Failed(other.to_string()),
+    let Some((name, text)) = error_reply(error) else { return PlatformError::Failed(error.to_string()) };
+    match name.as_str() {
+        "org.ferrite.Error.NotPresent" => PlatformError::NotPresent,
+        absent if is_absence(absent) || NO_OBJECT.contains(&absent) => PlatformError::Absent("the provider"),
+        _ => PlatformError::Refused(if text.is_empty() { name } else { text }),
     }
 }
 

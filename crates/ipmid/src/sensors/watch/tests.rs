@@ -175,3 +175,18 @@ async fn a_sensor_that_is_plugged_and_pulled_comes_and_goes() {
     objects.remove::<FakeSensor, _>(path(7)).await.unwrap();
     until(|| sensors.snapshot().sensors().len() == 1).await;
 }
+
+#[tokio::test]
+async fn a_write_to_a_provider_that_left_is_an_absence_and_to_a_sensor_that_was_pulled_is_not() {
+    let (bus, dir) = (PrivateBus::start().unwrap(), tempfile::tempdir().unwrap());
+    let provider = provider(&bus, 1).await;
+    let sensors = follow(&bus, &dir).await;
+    until(|| available(&sensors)).await;
+    let sensor = first(&sensors).unwrap();
+    provider.object_server().remove::<Warning, _>(path(0)).await.unwrap();
+    provider.object_server().remove::<FakeSensor, _>(path(0)).await.unwrap();
+    let upper = [(Threshold::ALL[3], 90.0)];
+    assert_eq!(sensors.set_thresholds(&sensor, &upper).await, Err(PlatformError::NotPresent));
+    provider.close().await.unwrap();
+    assert!(matches!(sensors.set_thresholds(&sensor, &upper).await, Err(PlatformError::Absent(_))));
+}
