@@ -121,7 +121,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        drop(self.0.stdin.take());
+        // It goes on waiting where its input only ends.
+        let _ = self.0.stdin.as_mut().map(|stdin| stdin.write_all(b"exit\n"));
         let _ = self.0.wait();
     }
 }

@@ -122,6 +122,12 @@ fn sel_info_answers() {
 }
 
 #[test]
+fn the_event_log_has_utc() {
+    let answer = shared().ipmitool().ok("raw 0x0a 0x5c");
+    assert_eq!(answer.stdout.trim(), "00 00");
+}
+
+#[test]
 fn user_list_has_the_administrator() {
     let stack = shared();
     let answer = stack.ipmitool().ok("user list 1");

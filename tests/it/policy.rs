@@ -56,7 +56,8 @@ impl Rig {
         let names = quoted_after("own=\"", rules).chain([CHANNEL.to_owned()]).collect::<BTreeSet<_>>();
         let owns_all = r#"<policy user="root"><allow own="*"/></policy>"#;
         let bus = PrivateBus::with_policies(&format!("{rules}{owns_all}")).unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let owner = async |name: &str| {
             let connection = zbus::connection::Builder::address(bus.address()).build().await.unwrap();
             // Without a server, calls would have no answer.
@@ -132,7 +133,10 @@ fn everybody_reads_and_only_ferrite_and_root_do_more() {
         assert!(rig.may_call("a stranger", name, "org.freedesktop.DBus.Introspectable.Introspect"));
         assert!(!rig.may_call("a stranger", name, SET), "{name}");
         assert!(!rig.may_call("a stranger", name, "any.Interface.Method"), "{name}");
-        assert!(rig.may_call("root", name, SET) && rig.may_call("root", name, "any.Interface.Method"), "{name}");
+        assert!(
+            rig.may_call("root", name, SET) && rig.may_call("root", name, "any.Interface.Method"),
+            "{name}"
+        );
     }
     // As sensord and ipmid need of powerd, and `ferrite ctl` of all.
     assert!(rig.may_call("sensord", HOST, GET) && rig.may_call("powerd", SENSORS, GET));
@@ -142,7 +146,8 @@ fn everybody_reads_and_only_ferrite_and_root_do_more() {
 #[test]
 fn commands_come_from_channels_and_act_through_ipmid() {
     let rig = Rig::start();
-    for (user, executes) in [("netipmid", true), ("sensord", false), ("powerd", false), ("a stranger", false)] {
+    for (user, executes) in [("netipmid", true), ("sensord", false), ("powerd", false), ("a stranger", false)]
+    {
         assert_eq!(rig.may_call(user, CORE, EXECUTE), executes, "{user}");
         assert_eq!(rig.may_call(user, CORE, CONNECT), executes, "{user}");
     }
@@ -151,7 +156,10 @@ fn commands_come_from_channels_and_act_through_ipmid() {
         assert_eq!(rig.may_call(user, SENSORS, SET), acts, "{user}");
         assert_eq!(rig.may_call(user, CHANNEL, SET), acts, "{user} closes a session");
         assert_eq!(rig.may_call(user, USERS, "org.ferrite.UserTable.SetPassword"), acts, "{user}");
-        assert_eq!(rig.may_call(user, "xyz.openbmc_project.Logging.IPMI", "org.ferrite.EventLog.Clear"), acts);
+        assert_eq!(
+            rig.may_call(user, "xyz.openbmc_project.Logging.IPMI", "org.ferrite.EventLog.Clear"),
+            acts
+        );
     }
 }
 

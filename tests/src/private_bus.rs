@@ -1,9 +1,10 @@
 //! A message bus of a test's own.
 
 use std::{
+    fs::File,
     io::{self, BufRead as _, BufReader},
     os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
@@ -88,11 +89,14 @@ impl PrivateBus {
     }
 }
 
-fn spawn(directory: &std::path::Path) -> io::Result<(Child, String)> {
+fn spawn(directory: &Path) -> io::Result<(Child, String)> {
+    // What it refuses to whom it tells there: expected of some tests, and of no use to the others' reader.
+    let log = directory.join("log");
     let mut daemon = Command::new("dbus-daemon")
         .arg(format!("--config-file={}", directory.join("bus.conf").display()))
         .args(["--nofork", "--print-address=1"])
         .stdout(Stdio::piped())
+        .stderr(File::create(&log)?)
         .spawn()?;
     let mut line = String::new();
     if let Some(stdout) = daemon.stdout.take() {
@@ -101,7 +105,10 @@ fn spawn(directory: &std::path::Path) -> io::Result<(Child, String)> {
     // "unix:path=/…/bus,guid=…": the guid changes with every start, and a client must not insist on it.
     match line.trim().split(",guid=").next() {
         Some(address) if !address.is_empty() => Ok((daemon, address.to_owned())),
-        _ => Err(io::Error::other("dbus-daemon printed no address")),
+        _ => {
+            let said = std::fs::read_to_string(log).unwrap_or_default();
+            Err(io::Error::other(format!("dbus-daemon printed no address: {said}")))
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Hardware edges: hwmon attributes, i2c-dev and GPIO lines behind small traits.
+//! Hardware edges: hwmon attributes and GPIO lines behind small traits.
 
 pub mod gpio;
 pub mod hwmon;

@@ -99,6 +99,14 @@ impl<'a> Reader<'a> {
         self.array().map(u16::from_le_bytes)
     }
 
+    /// The next two bytes as a number in two's complement, least significant first.
+    ///
+    /// # Errors
+    /// As [`Reader::take`].
+    pub fn i16(&mut self) -> Result<i16, CompletionCode> {
+        self.array().map(i16::from_le_bytes)
+    }
+
     /// The next three bytes, least significant first (manufacturer IDs, SEL timestamps of some OEM records).
     ///
     /// # Errors

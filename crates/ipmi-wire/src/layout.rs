@@ -21,7 +21,7 @@ macro_rules! numbers {
     )*};
 }
 
-numbers!(u8, u16, u32);
+numbers!(u8, u16, u32, i16);
 
 impl<const N: usize> Field for [u8; N] {
     fn read(reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {

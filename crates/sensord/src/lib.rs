@@ -75,4 +75,3 @@ async fn serve(
     host::watch(connection, host).await.context("cannot follow the host's power")?;
     anyhow::bail!("the bus connection ended")
 }
-

@@ -51,6 +51,19 @@ command! {
     GetSelTime = STORAGE 0x48 "Get SEL Time", AtLeast(User), () => Timestamp
 }
 
+command! {
+    /// Get SEL Time UTC Offset (v2.0§31.11a).
+    GetSelTimeUtcOffset = STORAGE 0x5C "Get SEL Time UTC Offset", AtLeast(User), () => UtcOffset
+}
+
+layout! {
+    /// How far the event log's time is ahead of UTC.
+    UtcOffset {
+        /// In minutes, -1440 to 1440; 07FFh is not known.
+        minutes: i16,
+    }
+}
+
 layout! {
     /// A record to add. Its ID is ignored, and its time where it has one.
     NewRecord {
@@ -138,6 +151,13 @@ mod tests {
     }
 
     #[test]
+    fn a_time_behind_utc_is_a_negative_offset() {
+        let new_york = UtcOffset { minutes: -300 };
+        assert_eq!(UtcOffset::from_bytes(&[0xD4, 0xFE]), Ok(new_york.clone()));
+        assert_eq!(new_york.to_bytes(), [0xD4, 0xFE]);
+    }
+
+    #[test]
     fn nothing_is_cleared_without_the_confirmation_or_with_an_unknown_action() {
         for bytes in [[2, 1, b'C', b'L', b'S', 0xAA], [2, 1, b'C', b'L', b'R', 0xAB]] {
             assert_eq!(ClearRequest::from_bytes(&bytes), Err(CompletionCode::INVALID_DATA_FIELD));
@@ -146,7 +166,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn requests_come_back(reservation: u16, record: u16, initiate: bool, bytes: [u8; LENGTH]) {
+        fn messages_come_back(reservation: u16, record: u16, initiate: bool, minutes: i16, bytes: [u8; LENGTH]) {
+            prop_assert_eq!(UtcOffset::from_bytes(&UtcOffset { minutes }.to_bytes()), Ok(UtcOffset { minutes }));
             let clear = ClearRequest { reservation, initiate };
             prop_assert_eq!(ClearRequest::from_bytes(&clear.to_bytes()), Ok(clear));
             let delete = DeleteRecord { reservation, record };

@@ -9,7 +9,8 @@ use ipmi_wire::{
         },
         sel::{
             AddSelEntry, ClearRequest, ClearSel, DeleteRecord, DeleteSelEntry, ErasureProgress,
-            GetSelAllocationInfo, GetSelEntry, GetSelInfo, GetSelTime, NewRecord, RecordId, ReserveSel,
+            GetSelAllocationInfo, GetSelEntry, GetSelInfo, GetSelTime, GetSelTimeUtcOffset, NewRecord,
+            RecordId, ReserveSel, UtcOffset,
         },
     },
     record::{sdr::VERSION, sel::LENGTH},
@@ -31,6 +32,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
     later!(DeleteSelEntry, delete),
     later!(ClearSel, clear),
     now!(GetSelTime, time),
+    now!(GetSelTimeUtcOffset, utc_offset),
 ];
 
 /// "This much or more" of the free space in bytes.
@@ -132,6 +134,11 @@ async fn check_reservation(ipmid: &Ipmid, id: u16) -> Result<(), CompletionCode>
 
 fn time(_: &Ipmid, _: &Caller, (): ()) -> Result<Timestamp, CompletionCode> {
     Ok(Timestamp { seconds: seconds_since_1970() })
+}
+
+/// The log's time is the system clock's, which counts in UTC.
+fn utc_offset(_: &Ipmid, _: &Caller, (): ()) -> Result<UtcOffset, CompletionCode> {
+    Ok(UtcOffset { minutes: 0 })
 }
 
 fn count(value: u32) -> u16 {

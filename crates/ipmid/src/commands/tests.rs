@@ -18,6 +18,7 @@ use crate::{
 
 const APP: u8 = 0x06;
 const CHASSIS: u8 = 0x00;
+const STORAGE: u8 = 0x0A;
 const TRANSPORT: u8 = 0x0C;
 
 /// An administrator's session with ID 7 on channel 1.
@@ -311,4 +312,13 @@ async fn the_self_test_names_what_it_found() {
     let ipmid = fake::ipmid(&board);
     // No sensors: the repository has nothing to describe.
     assert_eq!(ask(&ipmid, APP, 0x04, &[]).await.unwrap(), [0x57, 0x08]);
+}
+
+#[tokio::test]
+async fn the_event_log_has_utc() {
+    let ipmid = fake::ipmid(&Arc::new(Board::running()));
+    assert_eq!(ask(&ipmid, STORAGE, 0x5C, &[]).await.unwrap(), [0, 0]);
+    let time = ask(&ipmid, STORAGE, 0x48, &[]).await.unwrap();
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    assert!(now - u64::from(u32::from_le_bytes(time.try_into().unwrap())) <= 1);
 }

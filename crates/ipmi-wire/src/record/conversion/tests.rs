@@ -12,7 +12,7 @@ fn usual_ranges_get_round_factors() {
     assert_eq!(factors(0.0, 255.0), (1, 0, 0, 0, false));
     assert_eq!(factors(-128.0, 127.0), (1, 0, 0, 0, true));
     assert_eq!(factors(0.0, 25500.0), (100, 0, 0, 0, false));
-    assert_eq!(factors(0.0, 25000.0), (100, 0, 0, 0, false));
+    assert_eq!(factors(0.0, 25000.0), (10, 0, 0, 1, false));
 }
 
 #[test]
