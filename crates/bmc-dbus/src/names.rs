@@ -27,6 +27,18 @@ pub mod ipmi {
     pub const LAN_CHANNEL: &str = "org.ferrite.Ipmi.LanChannel";
     /// Under this stands one object per channel.
     pub const CHANNEL_ROOT: &str = "/xyz/openbmc_project/Ipmi/Channel";
+
+    /// A channel's object.
+    #[must_use]
+    pub fn channel_path(name: &str) -> String {
+        format!("{CHANNEL_ROOT}/{}", path_element(name))
+    }
+
+    /// A channel's name as an element of an object path, which has letters, digits and `_` alone.
+    #[must_use]
+    pub fn path_element(name: &str) -> String {
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+    }
 }
 
 /// sensord.
