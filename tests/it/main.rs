@@ -7,8 +7,10 @@
     reason = "a failed `unwrap` here is the test failing"
 )]
 
+mod faults;
 mod freeipmi;
 mod ipmitool;
+mod netipmid;
 mod power;
 mod restart;
 mod sensors;

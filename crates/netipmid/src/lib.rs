@@ -26,7 +26,8 @@ pub const DAEMON: Daemon = Daemon {
 };
 
 async fn run(context: Context) -> anyhow::Result<()> {
-    let config = context.config::<Config>()?.check(context.instance(), &context.channels()?)?;
+    let config = context.config::<Config>()?.check(context.instance(), &context.channels()?);
+    let config = config.map_err(|error| context.config_error(error.field(), &error))?;
     let socket = socket::open(&config)?;
     let channel = Arc::new(LanChannel::new(&config, socket.local_addr()?));
     tracing::info!(channel = channel.name, number = channel.number, listen = %channel.listen, "listening");
