@@ -115,6 +115,7 @@ impl Config {
         self.check_ranges()?;
         let settings = Settings {
             channel: channel.number,
+            instance: instance_of(channel.number, channels),
             suites: self.suites()?,
             limits: self.limits(),
             lockout: self.lockout(),
@@ -169,6 +170,14 @@ impl Config {
             count_abandoned: self.lockout_count_abandoned,
         })
     }
+}
+
+/// Where the channel stands among the LAN channels of the table.
+fn instance_of(number: u8, channels: &ChannelTable) -> u8 {
+    let lan = channels.iter().filter(|channel| channel.medium == ChannelMedium::Lan);
+    let place = lan.take_while(|channel| channel.number != number).count();
+    // The endpoint counts modulo four.
+    u8::try_from(place % 4).unwrap_or(0)
 }
 
 #[cfg(test)]
