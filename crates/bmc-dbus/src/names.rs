@@ -97,6 +97,14 @@ pub mod power {
     pub const RESTART_CAUSE_PATH: &str = "/xyz/openbmc_project/control/host0/restart_cause";
     /// Ours, on [`CHASSIS_PATH`]: what IPMI's chassis status wants and OpenBMC has no property for.
     pub const POWER_STATUS: &str = "org.ferrite.Power.Status";
+    /// x86-power-control's bus name for the operating system's state.
+    pub const OS_SERVICE: &str = "xyz.openbmc_project.State.OperatingSystem";
+    /// x86-power-control's bus name for the front panel's buttons.
+    pub const BUTTONS_SERVICE: &str = "xyz.openbmc_project.Chassis.Buttons";
+    /// A button of the front panel (x86-power-control's).
+    pub const BUTTONS: &str = "xyz.openbmc_project.Chassis.Buttons";
+    /// Under this stand the buttons: `power`, `reset`, `nmi` and `id`, as the board has them.
+    pub const BUTTONS_ROOT: &str = "/xyz/openbmc_project/chassis/buttons";
     /// The LED groups' bus name.
     pub const LED_SERVICE: &str = "xyz.openbmc_project.LED.GroupManager";
     /// The identify LED group.
