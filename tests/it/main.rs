@@ -8,8 +8,10 @@
 )]
 
 mod contract;
+mod faults;
 mod freeipmi;
 mod ipmitool;
+mod netipmid;
 mod policy;
 mod power;
 mod restart;

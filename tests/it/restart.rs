@@ -1,80 +1,11 @@
 //! Parts of the stack that end and start again under those that stay. Each test has a stack of its own.
 
-use std::{
-    io::{BufRead as _, BufReader, Write as _},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-};
-
-use crate::support::{Running, eventually};
-
-/// ipmitool's shell: one session for many commands.
-struct Shell {
-    client: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl Shell {
-    fn open(stack: &Running) -> Self {
-        let mut command = stack.ipmitool().command("shell");
-        let mut client = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (input, output) = (client.stdin.take().unwrap(), client.stdout.take().unwrap());
-        Self { client, input, output: BufReader::new(output) }
-    }
-
-    /// Sends `words` and waits for the line that holds `wanted`.
-    fn ask(&mut self, words: &str, wanted: &str) -> String {
-        writeln!(self.input, "{words}").unwrap();
-        let mut line = String::new();
-        loop {
-            line.clear();
-            let length = self.output.read_line(&mut line).unwrap();
-            assert!(length > 0, "ipmitool ended before it said `{wanted}` to `{words}`");
-            if line.contains(wanted) {
-                return line;
-            }
-        }
-    }
-}
-
-impl Drop for Shell {
-    fn drop(&mut self) {
-        let _ = self.client.kill();
-        let _ = self.client.wait();
-    }
-}
-
-/// Ends a process of the stack as a crash would, and starts it again with the words and surroundings it had.
-fn crash_and_restart(stack: &Running, daemon: &str, between: impl FnOnce()) -> Started {
-    let pid = stack.description.daemons[daemon];
-    let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap();
-    let program = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap();
-    let words = String::from_utf8(words).unwrap();
-    let killed = Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
-    assert!(killed.success());
-    between();
-    let mut command = Command::new(program);
-    command.args(words.split_terminator('\0').skip(1));
-    command.env("DBUS_SYSTEM_BUS_ADDRESS", &stack.description.bus_address);
-    let log = stack.description.state_dir.join(format!("log/{daemon}-again.log"));
-    let log = std::fs::File::create(log).unwrap();
-    Started(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap())
-}
-
-/// Ends what a test started.
-struct Started(Child);
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::support::{Running, Shell, crash, crash_and_restart, eventually, start_again};
 
 #[test]
 fn a_session_survives_a_crash_of_ipmid() {
     let stack = Running::start();
-    let mut shell = Shell::open(&stack);
+    let mut shell = Shell::open(&stack.ipmitool());
     let before = shell.ask("raw 6 1", "20 ");
     let _again = crash_and_restart(&stack, "ipmid", || {});
     eventually("ipmid to answer a new session", || stack.ipmitool().run("mc info").success);
@@ -85,14 +16,47 @@ fn a_session_survives_a_crash_of_ipmid() {
 fn every_daemon_comes_back_after_a_restart_of_the_bus() {
     let stack = Running::start();
     let sensors = stack.board().sensors.len();
+    let mut shell = Shell::open(&stack.ipmitool());
+    let before = shell.ask("raw 6 1", " 20 ");
     let socket = stack.description.state_dir.join("run/bus");
     // An abrupt end leaves the socket's file.
     let _again = crash_and_restart(&stack, "dbus-daemon", || std::fs::remove_file(socket).unwrap());
     eventually("the stack to answer again", || stack.ipmitool().run("mc info").success);
+    assert_eq!(shell.ask("raw 6 1", " 20 "), before, "the session is still the same");
     eventually("the sensors to be back", || {
         let answer = stack.ipmitool().run("sdr elist full");
         answer.success && answer.stdout.lines().filter(|line| !line.contains("no reading")).count() >= sensors
     });
     stack.ipmitool().ok("chassis power off");
     stack.board_becomes("the power to go", |board| !board.power_ok);
+}
+
+#[test]
+fn a_daemon_that_starts_without_a_bus_says_so_and_works_once_there_is_one() {
+    let stack = Running::start();
+    let ipmid = crash(&stack, "ipmid");
+    let socket = stack.description.state_dir.join("run/bus");
+    let mut again = None;
+    let _bus = crash_and_restart(&stack, "dbus-daemon", || {
+        std::fs::remove_file(&socket).unwrap();
+        let started = start_again(&stack, &ipmid);
+        eventually("the complaint", || started.log().contains("cannot reach the system bus"));
+        assert!(started.log().contains("hint: is dbus running?"), "{}", started.log());
+        again = Some(started);
+    });
+    eventually("the stack to answer", || stack.ipmitool().run("mc info").success);
+    let log = again.unwrap().log();
+    assert_eq!(log.matches("cannot reach the system bus").count(), 1, "{log}");
+}
+
+#[test]
+fn readings_of_a_sensord_that_died_are_unavailable_until_another_starts() {
+    let stack = Running::start();
+    let row = || stack.ipmitool().ok("sensor list").row("Inlet_Temp");
+    eventually("a reading", || row()[1] != "na");
+    let _again = crash_and_restart(&stack, "sensord", || {
+        eventually("no reading", || row()[1] == "na");
+        assert_eq!(stack.ipmitool().ok("sdr elist full").row("Inlet_Temp")[4], "No Reading");
+    });
+    eventually("the reading to be back", || row()[1] != "na" && row()[3] == "ok");
 }

@@ -1,6 +1,6 @@
 //! Logins that must not succeed, and sessions as they are told.
 
-use crate::support::shared;
+use crate::support::{Running, Shell, eventually, shared};
 
 #[test]
 fn a_wrong_password_and_an_unknown_user_are_refused_alike() {
@@ -27,11 +27,56 @@ fn a_suite_that_is_not_offered_is_refused() {
     }
 }
 
+/// The name and source of each session that `ferrite ctl` lists.
+fn listed(stack: &Running) -> Vec<serde_json::Value> {
+    let answer = stack.ctl("sessions --json");
+    let model: serde_json::Value = serde_json::from_str(&answer.stdout).unwrap();
+    model["sessions"].as_array().unwrap().clone()
+}
+
 #[test]
-fn session_info_names_the_session_that_asks() {
+fn a_session_is_told_with_its_user_privilege_and_source() {
     let stack = shared();
-    let answer = stack.ipmitool().ok("session info all");
-    assert_eq!(answer.field("privilege level"), "ADMINISTRATOR");
-    assert_eq!(answer.field("console ip"), "127.0.0.1");
-    assert!(answer.field("active sessions").parse::<u8>().unwrap() >= 1);
+    for (host, shown) in [("127.0.0.1", "127.0.0.1"), ("::1", "0.0.0.0")] {
+        let mut client = stack.ipmitool();
+        client.host = host.to_owned();
+        let mut shell = Shell::open(&client);
+        shell.ask("raw 6 1", " 20 ");
+        let port = shell.port();
+        let mut says =
+            |key: &str| shell.ask("session info active", key).split_once(':').unwrap().1.trim().to_owned();
+        assert_eq!(says("active sessions"), "1", "{host}");
+        assert_eq!(says("slot count"), "15");
+        assert_eq!(says("user id"), "2");
+        assert_eq!(says("privilege level"), "ADMINISTRATOR");
+        assert_eq!(says("session type"), "IPMIv2/RMCP+");
+        assert_eq!(says("channel number"), "0x01");
+        assert_eq!(says("console ip"), shown, "the response has room for IPv4 alone");
+        assert_eq!(says("console port"), port.to_string());
+        eventually("ctl to list the session", || listed(&stack).len() == 1);
+        let session = &listed(&stack)[0];
+        let source = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        assert_eq!(session["source"], source);
+        assert_eq!(session["user"], stack.description.user);
+        assert_eq!(session["privilege"], "administrator");
+        assert_eq!(session["suite"], 17);
+        assert!(session["age_ms"].as_u64().unwrap() < 60_000);
+        stack.ctl(&format!("sessions close {}", session["id"].as_str().unwrap()));
+        eventually("the closed session to be gone", || listed(&stack).is_empty());
+    }
+}
+
+#[test]
+fn a_client_that_asks_right_after_its_login_finds_its_own_session_every_time() {
+    let stack = shared();
+    // One login upon the other, faster than the session objects are published.
+    for _ in 0..8 {
+        let answer = stack.ipmitool().ok("session info active");
+        assert_eq!(answer.field("active sessions"), "1");
+        assert_eq!(answer.field("console ip"), "127.0.0.1");
+        assert_eq!(stack.ipmitool().ok("channel info 1").field("Active Session Count"), "1");
+    }
+    let all = stack.ipmitool().ok("session info all");
+    let handles = all.stdout.lines().filter(|line| line.starts_with("user id")).count();
+    assert_eq!(handles, 1, "{all:#?}");
 }

@@ -26,6 +26,7 @@ what (in the order given):
   commands     send --count commands on each of --sessions sessions, one at a time on each
   handshakes   open and close --count sessions, on --sessions sockets at once
   garbage      send --count mutated datagrams, then log in
+  guesses      try --count wrong passwords up to RAKP message 3, each of which must be refused
 
 options:
   --suite N              cipher suite, 3 or 17 (default 17)
@@ -97,6 +98,7 @@ fn parse() -> Result<Options> {
         user: user.context("--user is missing")?.into_bytes(),
         password: password.trim_end_matches('\n').as_bytes().to_vec(),
         suite: Suite::from_number(suite)?,
+        persistent: false,
     };
     Ok(Options { login, sessions, count, request, seed, json, what })
 }
@@ -126,6 +128,7 @@ fn run(options: &Options) -> Result<()> {
             "commands" => commands(options)?,
             "handshakes" => handshakes(options)?,
             "garbage" => garbage(options)?,
+            "guesses" => guesses(options)?,
             other => bail!("`{other}` is nothing that can be measured"),
         }
     }
@@ -157,6 +160,22 @@ fn handshakes(options: &Options) -> Result<()> {
         at_once(vec![(); options.sessions], |()| repeat(each, || Session::open(&options.login)?.close()))?;
     let title = format!("log in, set privilege, log out; {} at once", options.sessions);
     Report::new(title, latencies, start.elapsed()).print(options.json);
+    Ok(())
+}
+
+fn guesses(options: &Options) -> Result<()> {
+    let start = Instant::now();
+    let mut number = 0;
+    let latencies = repeat(options.count, || {
+        number += 1;
+        let password = format!("guess {number}").into_bytes();
+        match Session::open(&Login { password, persistent: true, ..options.login.clone() }) {
+            Ok(_) => bail!("guess {number} was let in"),
+            Err(error) if format!("{error:#}").starts_with("RAKP message 3 was refused") => Ok(()),
+            Err(error) => Err(error),
+        }
+    })?;
+    Report::new("wrong passwords".to_owned(), latencies, start.elapsed()).print(options.json);
     Ok(())
 }
 

@@ -45,7 +45,10 @@ fn every_interface_stands_in_the_table_of_interfaces() {
 
 /// A member as an XML line begins: `method SetName`.
 fn member(attribute: &str, function: &str) -> String {
-    let kind = ["signal", "property"].into_iter().find(|kind| attribute.contains(&format!("zbus({kind}"))).unwrap_or("method");
+    let kind = ["signal", "property"]
+        .into_iter()
+        .find(|kind| attribute.contains(&format!("zbus({kind}")))
+        .unwrap_or("method");
     let pascal = |name: &str| {
         let word = |word: &str| {
             let (first, rest) = word.split_at(1);

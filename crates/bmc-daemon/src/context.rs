@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::{
     Arguments, ArgumentsError, ChannelTable, ConfigError,
-    config::read_toml,
+    config::{Located, read_toml},
     journal,
     state::{StateError, StateFile},
 };
@@ -68,6 +68,16 @@ impl Context {
     /// [`ConfigError`] with file, line and field.
     pub fn config<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         read_toml(&self.config_dir().join(self.name).with_extension("toml"))
+    }
+
+    /// Something wrong with `field` of `<name>.toml`, which a check after [`Context::config`] found; `message` names the field.
+    pub fn config_error(&self, field: &str, message: &impl std::fmt::Display) -> Located {
+        let path = self.config_dir().join(self.name).with_extension("toml");
+        // A field that is not there has its default, and the file as a whole is at fault.
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let sets = |line: &str| line.split('=').next().is_some_and(|key| key.trim() == field);
+        let line = text.lines().position(sets).map_or(1, |index| index + 1);
+        Located { path, line, message: message.to_string() }
     }
 
     /// Reads `channels.toml`.

@@ -9,11 +9,28 @@ mod client;
 mod frames;
 mod server;
 
+use std::{io, os::unix::net::UnixStream};
+
+use tokio::io::{Interest, unix::AsyncFd};
+
 pub use client::{DirectLine, ExecuteError};
 pub use server::serve;
 
-/// Calls that one line has in flight at once: the client refuses more, the server reads no further.
-const IN_FLIGHT: usize = 256;
+/// Calls that one line has in flight at once: the client refuses more, the server reads no further. Their messages fit the
+/// socket's buffer.
+const IN_FLIGHT: usize = 128;
+
+/// One end of a line. Watched for input alone: otherwise each answer that the peer takes wakes who sent it.
+type Stream = AsyncFd<UnixStream>;
+
+fn watch_for_input(stream: UnixStream) -> io::Result<Stream> {
+    stream.set_nonblocking(true)?;
+    #[allow(
+        deprecated,
+        reason = "its successor is unsafe, for types that may change their descriptor; this one does not"
+    )]
+    AsyncFd::with_interest(stream, Interest::READABLE)
+}
 
 #[cfg(test)]
 mod tests;

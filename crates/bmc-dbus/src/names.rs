@@ -27,6 +27,18 @@ pub mod ipmi {
     pub const LAN_CHANNEL: &str = "org.ferrite.Ipmi.LanChannel";
     /// Under this stands one object per channel.
     pub const CHANNEL_ROOT: &str = "/xyz/openbmc_project/Ipmi/Channel";
+
+    /// A channel's object.
+    #[must_use]
+    pub fn channel_path(name: &str) -> String {
+        format!("{CHANNEL_ROOT}/{}", path_element(name))
+    }
+
+    /// A channel's name as an element of an object path, which has letters, digits and `_` alone.
+    #[must_use]
+    pub fn path_element(name: &str) -> String {
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+    }
 }
 
 /// sensord.
@@ -85,6 +97,14 @@ pub mod power {
     pub const RESTART_CAUSE_PATH: &str = "/xyz/openbmc_project/control/host0/restart_cause";
     /// Ours, on [`CHASSIS_PATH`]: what IPMI's chassis status wants and OpenBMC has no property for.
     pub const POWER_STATUS: &str = "org.ferrite.Power.Status";
+    /// x86-power-control's bus name for the operating system's state.
+    pub const OS_SERVICE: &str = "xyz.openbmc_project.State.OperatingSystem";
+    /// x86-power-control's bus name for the front panel's buttons.
+    pub const BUTTONS_SERVICE: &str = "xyz.openbmc_project.Chassis.Buttons";
+    /// A button of the front panel (x86-power-control's).
+    pub const BUTTONS: &str = "xyz.openbmc_project.Chassis.Buttons";
+    /// Under this stand the buttons: `power`, `reset`, `nmi` and `id`, as the board has them.
+    pub const BUTTONS_ROOT: &str = "/xyz/openbmc_project/chassis/buttons";
     /// The LED groups' bus name.
     pub const LED_SERVICE: &str = "xyz.openbmc_project.LED.GroupManager";
     /// The identify LED group.

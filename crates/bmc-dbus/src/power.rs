@@ -78,7 +78,8 @@ pub trait Chassis {
     default_path = "/xyz/openbmc_project/state/chassis0"
 )]
 pub trait PowerStatus {
-    /// None, AcFailure, Overload, Interlock, PowerFault or Command.
+    /// None, AcFailure, Overload, Interlock, PowerFault (each what power last went by), or Command: power is, or was last, on
+    /// because a client asked for it.
     #[zbus(property)]
     fn last_power_event(&self) -> zbus::Result<String>;
     /// Whether the main power failed.
@@ -165,4 +166,21 @@ pub trait LedGroup {
     /// Drives them, or stops.
     #[zbus(property)]
     fn set_asserted(&self, asserted: bool) -> zbus::Result<()>;
+}
+
+/// A button of the front panel; its path is `BUTTONS_ROOT/<name>`.
+#[proxy(
+    interface = "xyz.openbmc_project.Chassis.Buttons",
+    default_service = "xyz.openbmc_project.Chassis.Buttons"
+)]
+pub trait Button {
+    /// Whether it is down.
+    #[zbus(property)]
+    fn button_pressed(&self) -> zbus::Result<bool>;
+    /// Whether presses are passed over.
+    #[zbus(property)]
+    fn button_masked(&self) -> zbus::Result<bool>;
+    /// Passes presses over, or no longer. Not kept over restarts.
+    #[zbus(property)]
+    fn set_button_masked(&self, masked: bool) -> zbus::Result<()>;
 }

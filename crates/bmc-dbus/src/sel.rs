@@ -43,7 +43,7 @@ pub trait EventLog {
     fn info(&self) -> zbus::Result<Info>;
     /// One record; 0 is the first, FFFFh the last. `org.ferrite.Error.NotPresent` where there is none.
     fn get(&self, id: u16) -> zbus::Result<Entry>;
-    /// Adds 16 bytes; the ID in them is replaced, so is the timestamp of record types below E0h. It is on flash when this answers.
+    /// Adds 16 bytes; the ID in them is replaced, so is the timestamp of record types 02h and C0h to DFh. It is on flash when this answers.
     fn add(&self, record: &[u8]) -> zbus::Result<u16>;
     /// Deletes one record; answers its ID.
     fn delete(&self, id: u16) -> zbus::Result<u16>;

@@ -2,9 +2,30 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
+/// An active session, as [`LanChannel`] lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, zbus::Type)]
+pub struct ListedSession {
+    /// The managed system's session ID.
+    pub id: u32,
+    /// 1 to 63.
+    pub handle: u8,
+    /// The user's slot.
+    pub user_slot: u8,
+    /// The privilege that it runs at, 1 to 5.
+    pub privilege: u8,
+    /// The client's IPv4 or IPv6 address.
+    pub address: String,
+    /// The client's port.
+    pub port: u16,
+}
+
 /// A LAN channel, at `/xyz/openbmc_project/Ipmi/Channel/<name>` of `xyz.openbmc_project.Ipmi.Channel.<name>`.
 #[zbus::proxy(interface = "org.ferrite.Ipmi.LanChannel")]
 pub trait LanChannel {
+    /// How many sessions can be open at once, and those that are, as of this instant. Their objects follow a little later.
+    fn sessions(&self) -> zbus::Result<(u8, Vec<ListedSession>)>;
     /// Ends a session by the managed system's session ID.
     fn close_session(&self, session_id: u32) -> zbus::Result<()>;
     /// The cipher suites that are offered (v2.0§13.20).
@@ -68,7 +89,7 @@ pub trait Session {
     /// The cipher suite.
     #[zbus(property(emits_changed_signal = "const"))]
     fn cipher_suite(&self) -> zbus::Result<u8>;
-    /// How long it has been open, in seconds.
+    /// How long it has been open.
     #[zbus(property(emits_changed_signal = "false"))]
-    fn active_seconds(&self) -> zbus::Result<u64>;
+    fn age_milliseconds(&self) -> zbus::Result<u64>;
 }

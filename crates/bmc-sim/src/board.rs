@@ -265,6 +265,8 @@ impl Board {
     }
 
     fn show_host(&mut self) {
+        // Before power-ok, as chipsets do.
+        self.lines.set_active(Line::SioS5, self.host.in_s5());
         self.lines.set_active(Line::PowerOk, self.host.has_power());
         self.lines.set_active(Line::PostComplete, self.host.post_complete());
     }

@@ -58,6 +58,8 @@ pub struct Host {
     left: f64,
     /// How long the power button is held; `None` when it is not, or its press has had its effect.
     held: Option<f64>,
+    /// The power failed; nobody turned the host off.
+    failed: bool,
     reset_held: bool,
     /// The operating system does not listen to the power button.
     pub hung: bool,
@@ -78,6 +80,7 @@ impl Host {
             phase,
             left: 0.0,
             held: None,
+            failed: false,
             reset_held: false,
             hung: false,
             boots: 0,
@@ -99,6 +102,11 @@ impl Host {
     /// Whether the firmware has handed over.
     pub fn post_complete(&self) -> bool {
         matches!(self.phase, HostPhase::Os | HostPhase::ShuttingDown)
+    }
+
+    /// Whether the chipset is in S5: off because somebody turned it off.
+    pub fn in_s5(&self) -> bool {
+        self.phase == HostPhase::Off && !self.failed
     }
 
     /// The power button goes down or up. `supplied`: whether there is anything to power on from.
@@ -151,6 +159,7 @@ impl Host {
     /// The main rails fail, for want of AC or by a fault.
     pub fn lose_power(&mut self) {
         self.enter(HostPhase::Off);
+        self.failed = true;
     }
 
     /// Lets `dt` seconds pass. `rails_good`: whether the main rails can be good at all.
@@ -179,6 +188,7 @@ impl Host {
 
     fn enter(&mut self, phase: HostPhase) {
         self.phase = phase;
+        self.failed = false;
         self.left = match phase {
             HostPhase::PoweringOn => self.config.power_ok_s,
             HostPhase::Post => self.config.post_s,
@@ -232,7 +242,7 @@ mod tests {
         press(&mut soft, 0.2);
         assert_eq!(soft.phase(), HostPhase::ShuttingDown);
         pass(&mut soft, 1.6);
-        assert_eq!(soft.phase(), HostPhase::Off);
+        assert_eq!((soft.phase(), soft.in_s5()), (HostPhase::Off, true));
         let mut hung = host(true);
         hung.hung = true;
         press(&mut hung, 0.2);
@@ -271,6 +281,6 @@ mod tests {
         host.step(0.05, true);
         assert!(host.has_power());
         host.step(0.05, false);
-        assert_eq!(host.phase(), HostPhase::Off);
+        assert_eq!((host.phase(), host.in_s5()), (HostPhase::Off, false));
     }
 }

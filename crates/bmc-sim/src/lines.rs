@@ -20,6 +20,8 @@ pub enum Line {
     ResetButtonIn,
     /// Board to BMC: the host's firmware has handed over to the operating system.
     PostComplete,
+    /// Board to BMC: the chipset is in S5, where a shutdown ends and a loss of power does not.
+    SioS5,
     /// BMC to board: diagnostic interrupt.
     Nmi,
     /// BMC to board: the identify LED.
@@ -30,13 +32,14 @@ pub enum Line {
 
 impl Line {
     /// Every line.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::PowerOk,
         Self::PowerButton,
         Self::ResetButton,
         Self::PowerButtonIn,
         Self::ResetButtonIn,
         Self::PostComplete,
+        Self::SioS5,
         Self::Nmi,
         Self::IdentifyLed,
         Self::IdButtonIn,
@@ -51,6 +54,7 @@ impl Line {
             Self::PowerButtonIn => "power-button-in",
             Self::ResetButtonIn => "reset-button-in",
             Self::PostComplete => "post-complete",
+            Self::SioS5 => "sio-s5",
             Self::Nmi => "nmi",
             Self::IdentifyLed => "identify-led",
             Self::IdButtonIn => "id-button-in",

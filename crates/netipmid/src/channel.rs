@@ -26,6 +26,8 @@ pub(crate) struct LanChannel {
     pub(crate) listen: SocketAddr,
     /// The suites that are offered.
     pub(crate) suites: Vec<CipherSuite>,
+    /// How many sessions can be open at once.
+    pub(crate) session_limit: u8,
     /// Whether logins need KG (v2.0§13.31).
     pub(crate) kg_set: AtomicBool,
     /// Sessions were opened, closed or changed.
@@ -43,6 +45,7 @@ impl LanChannel {
             number: config.settings.channel,
             listen,
             suites: config.settings.suites.clone(),
+            session_limit: u8::try_from(config.settings.limits.sessions).unwrap_or(u8::MAX),
             kg_set: AtomicBool::new(false),
             sessions_changed: Notify::new(),
             acted: Notify::new(),

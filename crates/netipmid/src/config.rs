@@ -34,6 +34,10 @@ pub(crate) struct Config {
     lockout_user_failures: u32,
     /// Failed logins that lock a source out; 0 never does. Default: 20.
     lockout_source_failures: u32,
+    /// Whether a login that is given up after RAKP message 2 is a failed one too. Honest clients (ipmitool) see there that the
+    /// password is wrong and send no message 3, so that only `true` counts their failures; but message 1 names any user and costs
+    /// its sender nothing, so that `true` lets whoever reaches the port lock users out. Default: no.
+    lockout_count_abandoned: bool,
     /// Seconds that a lockout lasts and that failures count, 1 to 86400. Default: 300.
     lockout_seconds: u64,
 }
@@ -54,6 +58,7 @@ impl Default for Config {
             idle_seconds: 60,
             lockout_user_failures: 10,
             lockout_source_failures: 20,
+            lockout_count_abandoned: false,
             lockout_seconds: 300,
         }
     }
@@ -72,19 +77,26 @@ pub(crate) struct Checked {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ConfigError {
     #[error(
-        "netipmid.toml: cipher_suites: suite {0} is not allowed\nhint: 17, or 3 for old clients; suite 0 has no password check and is never offered"
+        "cipher_suites: suite {0} is not allowed\nhint: 17, or 3 for old clients; suite 0 has no password check and is never offered"
     )]
     Suite(u8),
-    #[error(
-        "netipmid.toml: cipher_suites: none is left, so that nobody could log in\nhint: cipher_suites = [17]"
-    )]
+    #[error("cipher_suites: none is left, so that nobody could log in\nhint: cipher_suites = [17]")]
     NoSuite,
-    #[error("netipmid.toml: {field}: {value} is not {low} to {high}")]
+    #[error("{field}: {value} is not {low} to {high}")]
     Range { field: &'static str, value: u64, low: u64, high: u64 },
-    #[error(
-        "netipmid.toml: channel: no LAN channel `{0}`\nhint: channels.toml names the channels, with medium = \"lan\""
-    )]
+    #[error("channel: no LAN channel `{0}`\nhint: channels.toml names the channels, with medium = \"lan\"")]
     Channel(String),
+}
+
+impl ConfigError {
+    /// The setting that is wrong.
+    pub(crate) fn field(&self) -> &'static str {
+        match self {
+            Self::Suite(_) | Self::NoSuite => "cipher_suites",
+            Self::Range { field, .. } => field,
+            Self::Channel(_) => "channel",
+        }
+    }
 }
 
 impl Config {
@@ -103,6 +115,7 @@ impl Config {
         self.check_ranges()?;
         let settings = Settings {
             channel: channel.number,
+            instance: instance_of(channel.number, channels),
             suites: self.suites()?,
             limits: self.limits(),
             lockout: self.lockout(),
@@ -154,9 +167,17 @@ impl Config {
             source_failures: self.lockout_source_failures,
             window: time,
             duration: time,
-            ..Lockout::default()
+            count_abandoned: self.lockout_count_abandoned,
         })
     }
+}
+
+/// Where the channel stands among the LAN channels of the table.
+fn instance_of(number: u8, channels: &ChannelTable) -> u8 {
+    let lan = channels.iter().filter(|channel| channel.medium == ChannelMedium::Lan);
+    let place = lan.take_while(|channel| channel.number != number).count();
+    // The endpoint counts modulo four.
+    u8::try_from(place % 4).unwrap_or(0)
 }
 
 #[cfg(test)]

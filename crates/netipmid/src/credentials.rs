@@ -46,11 +46,25 @@ fn tell(channel: &LanChannel, error: &UserError) {
 }
 
 fn take(channel: &LanChannel, entries: Vec<CredentialEntry>, kg: &SecretBytes) {
+    let given = match (kg.is_empty(), Secret::new(kg.as_bytes())) {
+        (true, _) => None,
+        (false, Some(key)) => Some(key),
+        (false, None) => {
+            // Not "no KG": that would let in who knows a password alone.
+            tracing::error!(
+                channel = channel.name,
+                "userd's KG has {} bytes, more than the {} of IPMI; its users and KG are not taken over\n\
+                 hint: ferrite ctl user kg",
+                kg.as_bytes().len(),
+                Secret::MAX
+            );
+            return;
+        }
+    };
     let users: Vec<User> = entries.into_iter().filter_map(|entry| user(channel.number, entry)).collect();
-    let kg = if kg.is_empty() { None } else { Secret::new(kg.as_bytes()) };
     tracing::debug!(users = users.len(), "credentials read");
-    channel.kg_set.store(kg.is_some(), Ordering::Relaxed);
-    channel.act(|endpoint| endpoint.set_users(users, kg));
+    channel.kg_set.store(given.is_some(), Ordering::Relaxed);
+    channel.act(|endpoint| endpoint.set_users(users, given));
 }
 
 /// A user as this channel sees it. Without a password nobody logs in, so that such a user is left out.

@@ -1,6 +1,6 @@
 //! One task that drives the endpoint: datagrams, time, replies of ipmid.
 
-use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Instant};
+use std::{future::Future, io::ErrorKind, pin::Pin, sync::Arc, time::Instant};
 
 use bmc_dbus::{
     direct_line::{DirectLine, ExecuteError},
@@ -10,12 +10,12 @@ use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use ipmi_wire::CompletionCode;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rmcp_session::{Event, Random, RandomFailed, Request, RequestToken};
-use tokio::net::UdpSocket;
+use tokio::time::Sleep;
 
 use crate::{
     audit::Audit,
     channel::LanChannel,
-    socket::{canonical, send},
+    socket::{Ready, Socket, canonical},
 };
 
 /// Datagrams taken at one wake before answers go out: enough to share the cost of a wake among busy sessions, few enough that a
@@ -41,10 +41,11 @@ impl Random for Kernel {
 }
 
 /// Runs the channel until the socket fails for good.
-pub(crate) async fn drive(channel: Arc<LanChannel>, socket: UdpSocket) -> anyhow::Result<()> {
+pub(crate) async fn drive(channel: Arc<LanChannel>, socket: Socket) -> anyhow::Result<()> {
     let mut driver = Driver {
         channel,
         socket,
+        timer: None,
         random: Kernel(SystemRandom::new()),
         running: FuturesUnordered::new(),
         audit: Audit::default(),
@@ -57,7 +58,10 @@ pub(crate) async fn drive(channel: Arc<LanChannel>, socket: UdpSocket) -> anyhow
 
 struct Driver {
     channel: Arc<LanChannel>,
-    socket: UdpSocket,
+    socket: Socket,
+    /// Set for when the endpoint has something to do, or earlier: each packet puts the end of a session off, and setting a timer
+    /// anew for each packet would cost more than a look too many in a minute.
+    timer: Option<Pin<Box<Sleep>>>,
     random: Kernel,
     /// Bounded by the endpoint: one request of each session, and a few outside sessions.
     running: Running,
@@ -66,33 +70,36 @@ struct Driver {
 
 impl Driver {
     async fn step(&mut self) -> anyhow::Result<()> {
-        let timeout = self.channel.endpoint().next_timeout();
+        self.set_timer();
         let timer = async {
-            match timeout {
-                Some(at) => tokio::time::sleep_until(at.into()).await,
+            match &mut self.timer {
+                Some(timer) => timer.await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             Some(answer) = self.running.next(), if !self.running.is_empty() => self.answer(answer),
-            readable = self.socket.readable() => {
-                readable?;
-                self.receive();
+            ready = self.socket.readable() => {
+                let ready = ready?;
+                receive(ready, &self.channel, &mut self.random);
             }
-            () = timer => self.channel.endpoint().handle_timeout(Instant::now()),
+            () = timer => {
+                self.timer = None;
+                self.channel.endpoint().handle_timeout(Instant::now());
+            }
             () = self.channel.acted.notified() => {}
         }
         Ok(())
     }
 
-    fn receive(&mut self) {
-        let mut buffer = [0; DATAGRAM];
-        let mut endpoint = self.channel.endpoint();
-        for _ in 0..BATCH {
-            // Errors of the socket are those of earlier sends (ICMP), or that there is nothing more.
-            let Ok((length, from)) = self.socket.try_recv_from(&mut buffer) else { return };
-            let datagram = buffer.get(..length).unwrap_or_default();
-            endpoint.handle_datagram(Instant::now(), canonical(from), datagram, &mut self.random);
+    fn set_timer(&mut self) {
+        let Some(timeout) = self.channel.endpoint().next_timeout().map(tokio::time::Instant::from) else {
+            return;
+        };
+        match &mut self.timer {
+            Some(timer) if timer.deadline() <= timeout => {}
+            Some(timer) => timer.as_mut().reset(timeout),
+            None => self.timer = Some(Box::pin(tokio::time::sleep_until(timeout))),
         }
     }
 
@@ -138,12 +145,28 @@ impl Driver {
     }
 
     fn send(&self) {
-        let listen: SocketAddr = self.channel.listen;
         let mut endpoint = self.channel.endpoint();
         while let Some(transmit) = endpoint.poll_transmit() {
-            if let Err(error) = send(&self.socket, listen, transmit.to, &transmit.datagram) {
+            if let Err(error) = self.socket.send(transmit.to, &transmit.datagram) {
                 tracing::debug!("cannot send to {}: {error}", transmit.to);
             }
+        }
+    }
+}
+
+/// Takes what has arrived, up to a batch.
+fn receive(mut ready: Ready<'_>, channel: &LanChannel, random: &mut Kernel) {
+    let mut buffer = [0; DATAGRAM];
+    let mut endpoint = channel.endpoint();
+    for _ in 0..BATCH {
+        match ready.get_inner().recv_from(&mut buffer) {
+            Ok((length, from)) => {
+                let datagram = buffer.get(..length).unwrap_or_default();
+                endpoint.handle_datagram(Instant::now(), canonical(from), datagram, random);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return ready.clear_ready(),
+            // What the network says of an earlier answer (ICMP).
+            Err(_) => {}
         }
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use bmc_daemon::{Context, Daemon};
 
-use crate::{channel::LanChannel, config::Config};
+use crate::{channel::LanChannel, config::Config, socket::Socket};
 
 /// This daemon, for the `ferrite` executable.
 pub const DAEMON: Daemon = Daemon {
@@ -26,9 +26,10 @@ pub const DAEMON: Daemon = Daemon {
 };
 
 async fn run(context: Context) -> anyhow::Result<()> {
-    let config = context.config::<Config>()?.check(context.instance(), &context.channels()?)?;
-    let socket = socket::open(&config)?;
-    let channel = Arc::new(LanChannel::new(&config, socket.local_addr()?));
+    let config = context.config::<Config>()?.check(context.instance(), &context.channels()?);
+    let config = config.map_err(|error| context.config_error(error.field(), &error))?;
+    let socket = Socket::open(&config)?;
+    let channel = Arc::new(LanChannel::new(&config, socket.address()));
     tracing::info!(channel = channel.name, number = channel.number, listen = %channel.listen, "listening");
     let mut driver = tokio::spawn(driver::drive(Arc::clone(&channel), socket));
     let bus = bmc_daemon::keep_connected(&context, async |connection| {

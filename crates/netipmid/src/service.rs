@@ -7,7 +7,9 @@ use bmc_dbus::{
     direct_line::DirectLine,
     execute::{Call, Options},
     names::ipmi,
+    sessions::ListedSession,
 };
+use rmcp_session::SessionState;
 use zbus::{Connection, fdo};
 
 use crate::{channel::LanChannel, credentials, sessions};
@@ -21,7 +23,7 @@ pub(crate) async fn serve(
     channel: &Arc<LanChannel>,
     ready: impl FnOnce(),
 ) -> anyhow::Result<()> {
-    let path = format!("{}/{}", ipmi::CHANNEL_ROOT, sessions::path_name(&channel.name));
+    let path = ipmi::channel_path(&channel.name);
     connection
         .object_server()
         .at(path, Lan(Arc::clone(channel)))
@@ -86,6 +88,21 @@ impl Lan {
     #[zbus(property(emits_changed_signal = "false"))]
     fn kg_set(&self) -> bool {
         self.0.has_kg()
+    }
+
+    /// The sessions of this instant; the objects follow a little later.
+    fn sessions(&self) -> (u8, Vec<ListedSession>) {
+        let endpoint = self.0.endpoint();
+        let active = endpoint.sessions().filter(|session| session.state == SessionState::Active);
+        let listed = active.map(|session| ListedSession {
+            id: session.id,
+            handle: session.handle,
+            user_slot: session.user_slot,
+            privilege: session.privilege as u8,
+            address: session.peer.ip().to_string(),
+            port: session.peer.port(),
+        });
+        (self.0.session_limit, listed.collect())
     }
 
     fn close_session(&self, session_id: u32) -> fdo::Result<()> {

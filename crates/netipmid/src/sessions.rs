@@ -26,7 +26,7 @@ pub(crate) async fn publish(connection: &Connection, channel: &Arc<LanChannel>) 
     let objects = connection.object_server();
     objects.at(ipmi::SESSION_ROOT, fdo::ObjectManager).await?;
     let before = Info { channel: Arc::clone(channel), summary: None };
-    objects.at(format!("{}/{}/0", ipmi::SESSION_ROOT, path_name(&channel.name)), before).await?;
+    objects.at(format!("{}/{}/0", ipmi::SESSION_ROOT, ipmi::path_element(&channel.name)), before).await?;
     Ok(())
 }
 
@@ -75,12 +75,7 @@ async fn update(
 }
 
 fn path(channel: &str, session: &SessionSummary) -> String {
-    format!("{}/{}/{:x}_{:x}", ipmi::SESSION_ROOT, path_name(channel), session.id, session.handle)
-}
-
-/// A channel's name as an element of an object path.
-pub(crate) fn path_name(channel: &str) -> String {
-    channel.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+    format!("{}/{}/{:x}_{:x}", ipmi::SESSION_ROOT, ipmi::path_element(channel), session.id, session.handle)
 }
 
 /// `xyz.openbmc_project.Ipmi.SessionInfo`; without a summary the context before a session.
@@ -191,7 +186,7 @@ impl Session {
     }
 
     #[zbus(property(emits_changed_signal = "false"))]
-    fn active_seconds(&self) -> u64 {
-        self.of(|session| session.opened.elapsed().as_secs())
+    fn age_milliseconds(&self) -> u64 {
+        self.of(|session| u64::try_from(session.opened.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 }

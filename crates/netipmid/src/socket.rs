@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr, UdpSocket as StdSocket},
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
     os::fd::AsFd as _,
 };
 
@@ -10,34 +10,74 @@ use anyhow::Context as _;
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, bind, setsockopt, socket, sockopt,
 };
-use tokio::net::UdpSocket;
+use tokio::io::{
+    Interest,
+    unix::{AsyncFd, AsyncFdReadyGuard},
+};
 
 use crate::config::Checked;
 
-/// The one socket of this instance.
-///
-/// # Errors
-/// Where systemd passed several, or the address cannot be bound.
-pub(crate) fn open(config: &Checked) -> anyhow::Result<UdpSocket> {
-    let mut inherited =
-        bmc_daemon::inherited_datagram_sockets().context("cannot take over systemd's socket")?;
-    let socket = match (inherited.pop(), inherited.is_empty()) {
-        (None, _) => bind_own(config)?,
-        (Some(socket), true) => socket,
-        (Some(_), false) => anyhow::bail!(
-            "systemd passed {} sockets, one is wanted\nhint: one ListenDatagram= per socket unit",
-            inherited.len() + 1
-        ),
-    };
-    if let Some(device) = &config.device {
-        let device = std::ffi::OsString::from(device);
-        setsockopt(&socket, sockopt::BindToDevice, &device)
-            .with_context(|| format!("cannot bind to {device:?}"))?;
-    }
-    Ok(UdpSocket::from_std(socket)?)
+/// That something may have arrived.
+pub(crate) type Ready<'a> = AsyncFdReadyGuard<'a, UdpSocket>;
+
+/// The one socket of this instance. Watched for input alone: otherwise each answer that leaves wakes the daemon once more.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    socket: AsyncFd<UdpSocket>,
+    address: SocketAddr,
 }
 
-fn bind_own(config: &Checked) -> anyhow::Result<StdSocket> {
+impl Socket {
+    /// # Errors
+    /// Where systemd passed several, or the address cannot be bound.
+    pub(crate) fn open(config: &Checked) -> anyhow::Result<Self> {
+        let mut inherited =
+            bmc_daemon::inherited_datagram_sockets().context("cannot take over systemd's socket")?;
+        let socket = match (inherited.pop(), inherited.is_empty()) {
+            (None, _) => bind_own(config)?,
+            (Some(socket), true) => socket,
+            (Some(_), false) => anyhow::bail!(
+                "systemd passed {} sockets, one is wanted\nhint: one ListenDatagram= per socket unit",
+                inherited.len() + 1
+            ),
+        };
+        if let Some(device) = &config.device {
+            let device = std::ffi::OsString::from(device);
+            setsockopt(&socket, sockopt::BindToDevice, &device)
+                .with_context(|| format!("cannot bind to {device:?}"))?;
+        }
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        #[allow(
+            deprecated,
+            reason = "its successor is unsafe, for types that may change their descriptor; this one does not"
+        )]
+        let socket = AsyncFd::with_interest(socket, Interest::READABLE)?;
+        Ok(Self { socket, address })
+    }
+
+    /// Where it is bound.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) async fn readable(&self) -> io::Result<Ready<'_>> {
+        self.socket.readable().await
+    }
+
+    /// Sends, in the form that the socket's family wants. What the kernel does not take now is lost, as UDP may lose it anyway.
+    pub(crate) fn send(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<usize> {
+        let to = match to {
+            SocketAddr::V4(v4) if self.address.is_ipv6() => {
+                SocketAddr::from((v4.ip().to_ipv6_mapped(), v4.port()))
+            }
+            other => other,
+        };
+        self.socket.get_ref().send_to(datagram, to)
+    }
+}
+
+fn bind_own(config: &Checked) -> anyhow::Result<UdpSocket> {
     let listen = config.listen;
     let bound = match bind_to(listen) {
         // A kernel without IPv6.
@@ -49,7 +89,7 @@ fn bind_own(config: &Checked) -> anyhow::Result<StdSocket> {
     bound.with_context(|| format!("cannot listen on udp {listen}\nhint: is another IPMI daemon running? Port 623 needs CAP_NET_BIND_SERVICE"))
 }
 
-fn bind_to(listen: SocketAddr) -> nix::Result<StdSocket> {
+fn bind_to(listen: SocketAddr) -> nix::Result<UdpSocket> {
     let family = if listen.is_ipv6() { AddressFamily::Inet6 } else { AddressFamily::Inet };
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let fd = socket(family, SockType::Datagram, flags, None)?;
@@ -68,18 +108,4 @@ pub(crate) fn canonical(from: SocketAddr) -> SocketAddr {
         v4 @ std::net::IpAddr::V4(_) => SocketAddr::new(v4, from.port()),
         std::net::IpAddr::V6(_) => from,
     }
-}
-
-/// Sends, in the form that the socket's family wants. What the kernel does not take now is lost, as UDP may lose it anyway.
-pub(crate) fn send(
-    socket: &UdpSocket,
-    listen: SocketAddr,
-    to: SocketAddr,
-    datagram: &[u8],
-) -> io::Result<usize> {
-    let to = match to {
-        SocketAddr::V4(v4) if listen.is_ipv6() => SocketAddr::from((v4.ip().to_ipv6_mapped(), v4.port())),
-        other => other,
-    };
-    socket.try_send_to(datagram, to)
 }

@@ -90,8 +90,8 @@ impl Daemon {
         let toml = Config::for_test("[::]:0".parse().unwrap());
         let channels = bmc_daemon::ChannelTable::read(std::path::Path::new("/nonexistent")).unwrap();
         let config = toml.check(None, &channels).unwrap();
-        let socket = socket::open(&config).unwrap();
-        let channel = Arc::new(LanChannel::new(&config, socket.local_addr().unwrap()));
+        let socket = Socket::open(&config).unwrap();
+        let channel = Arc::new(LanChannel::new(&config, socket.address()));
         let driver = tokio::spawn(driver::drive(Arc::clone(&channel), socket));
         Self { channel, driver }
     }

@@ -12,7 +12,7 @@ mod wire;
 
 use std::{os::fd::AsFd as _, path::Path};
 
-use bmc_daemon::{Context, Daemon};
+use bmc_daemon::{ChannelMedium, Context, Daemon};
 use bmc_dbus::names::network;
 use tokio::io::{Interest, unix::AsyncFd};
 
@@ -26,8 +26,12 @@ pub const DAEMON: Daemon = Daemon {
 };
 
 async fn run(context: Context) -> anyhow::Result<()> {
+    let channels = context.channels()?;
+    let lan = channels.iter().filter(|channel| channel.medium == ChannelMedium::Lan);
+    let names = lan.map(|channel| channel.name.clone()).collect();
+    let networkd = Networkd::new(Path::new("/run/systemd/netif"), Path::new("/sys/class/net"), names);
     bmc_daemon::keep_connected(&context, async |connection| {
-        serve(&connection, || context.ready(), context.shutdown()).await
+        serve(&connection, &networkd, || context.ready(), context.shutdown()).await
     })
     .await
 }
@@ -35,13 +39,13 @@ async fn run(context: Context) -> anyhow::Result<()> {
 /// Serves the kernel's interfaces on `connection` until `shutdown`; `ready` is called once the name is owned.
 async fn serve(
     connection: &zbus::Connection,
+    networkd: &Networkd,
     ready: impl FnOnce(),
     mut shutdown: bmc_daemon::Shutdown,
 ) -> anyhow::Result<()> {
     let mut socket = RouteSocket::open()?;
     let mut kernel = socket.dump().await?;
     let host_name = HostName::watch()?;
-    let networkd = Networkd::new(Path::new("/run/systemd/netif"), Path::new("/sys/class/net"));
     let mut objects = Objects::serve(connection).await?;
     objects.update(networkd.view(&kernel), host_name.read()?).await?;
     bmc_dbus::own_name(connection, network::SERVICE).await?;

@@ -26,7 +26,8 @@ async fn while_served(test: impl AsyncFnOnce(Connection)) {
     let (daemon, client) = (connect(&bus).await, connect(&bus).await);
     let (ready, is_ready) = tokio::sync::oneshot::channel();
     let (_stop, shutdown) = bmc_daemon::Shutdown::channel();
-    let served = serve(&daemon, || ready.send(()).unwrap(), shutdown);
+    let networkd = Networkd::new(Path::new("/run/systemd/netif"), Path::new("/sys/class/net"), Vec::new());
+    let served = serve(&daemon, &networkd, || ready.send(()).unwrap(), shutdown);
     let tested = async {
         is_ready.await.unwrap();
         test(client).await;

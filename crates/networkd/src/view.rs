@@ -53,18 +53,21 @@ pub(crate) enum Origin {
 pub(crate) struct Networkd {
     netif: PathBuf,
     sys_class_net: PathBuf,
+    channels: Vec<String>,
 }
 
 impl Networkd {
-    /// `netif` is systemd-networkd's run-time directory, which need not exist.
-    pub(crate) fn new(netif: &Path, sys_class_net: &Path) -> Self {
-        Self { netif: netif.to_owned(), sys_class_net: sys_class_net.to_owned() }
+    /// `netif` is systemd-networkd's run-time directory, which need not exist. `channels` are the names of the LAN channels.
+    pub(crate) fn new(netif: &Path, sys_class_net: &Path, channels: Vec<String>) -> Self {
+        Self { netif: netif.to_owned(), sys_class_net: sys_class_net.to_owned(), channels }
     }
 
-    /// All Ethernet interfaces.
+    /// All Ethernet interfaces, and whatever interface a LAN channel is named after: a channel on the loopback or a tunnel has an
+    /// address to tell as well.
     pub(crate) fn view(&self, kernel: &Kernel) -> Vec<Interface> {
-        let ethernet = kernel.links.iter().filter(|(_, link)| link.ethernet);
-        ethernet.map(|(index, link)| self.interface(kernel, *index, link)).collect()
+        let served = |link: &Link| link.ethernet || self.channels.contains(&link.name);
+        let links = kernel.links.iter().filter(|(_, link)| served(link));
+        links.map(|(index, link)| self.interface(kernel, *index, link)).collect()
     }
 
     fn interface(&self, kernel: &Kernel, index: u32, link: &Link) -> Interface {
@@ -210,7 +213,9 @@ mod tests {
         kernel.apply(Event::Neighbour((2, gateway), neighbour));
         kernel.apply(Event::Neighbour((2, ip), neighbour));
 
-        let view = Networkd::new(dir.path(), dir.path()).view(&kernel);
+        let with_loopback = Networkd::new(dir.path(), dir.path(), vec!["lo".into()]).view(&kernel);
+        assert_eq!(with_loopback.len(), 2, "a channel is named after it");
+        let view = Networkd::new(dir.path(), dir.path(), vec!["eth0".into()]).view(&kernel);
         assert_eq!(view.len(), 1, "the loopback is no Ethernet interface");
         assert_eq!(view[0].addresses, [InterfaceAddress { ip, prefix: 24, origin: Origin::DHCP }]);
         assert!(view[0].leased(true) && !view[0].leased(false));

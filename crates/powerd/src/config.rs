@@ -19,6 +19,8 @@ pub struct Settings {
     pub force_off_after_graceful: bool,
     /// Whether a press of the front panel's power or reset button is passed on to the host. `false` where the board wires it.
     pub button_passthrough: bool,
+    /// How long power-ok must be steady before a change of it counts, in ms; at most a second.
+    pub power_ok_debounce_ms: u16,
 }
 
 impl Default for Settings {
@@ -28,6 +30,7 @@ impl Default for Settings {
             gpio: "cdev".to_owned(),
             force_off_after_graceful: false,
             button_passthrough: true,
+            power_ok_debounce_ms: 20,
         }
     }
 }
@@ -101,6 +104,27 @@ impl Default for TimingFile {
     }
 }
 
+/// No sequence takes longer; an instant could not hold what a `u64` can.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+impl TimingFile {
+    /// The first field that is longer than [`LONGEST`].
+    fn too_long(&self) -> Option<&'static str> {
+        let milliseconds = Duration::from_millis;
+        [
+            ("PowerPulseMs", milliseconds(self.power_pulse_ms)),
+            ("ForceOffPulseMs", milliseconds(self.force_off_pulse_ms)),
+            ("ResetPulseMs", milliseconds(self.reset_pulse_ms)),
+            ("PowerCycleMs", milliseconds(self.power_cycle_ms)),
+            ("PowerOKWatchdogMs", milliseconds(self.power_ok_watchdog_ms)),
+            ("GracefulPowerOffS", Duration::from_secs(self.graceful_power_off_s)),
+        ]
+        .into_iter()
+        .find(|(_, length)| *length > LONGEST)
+        .map(|(name, _)| name)
+    }
+}
+
 impl From<TimingFile> for Timings {
     fn from(file: TimingFile) -> Self {
         Self {
@@ -129,12 +153,19 @@ impl Board {
         let wrong = |line, message| Located { path: path.to_owned(), line, message };
         let file: File =
             serde_json::from_str(text).map_err(|error| wrong(error.line(), error.to_string()))?;
+        if let Some(field) = file.timing_configs.too_long() {
+            let at = text.find(&format!("\"{field}\"")).unwrap_or(0);
+            return Err(Located::at_offset(path, text, at, format!("`{field}` is longer than an hour")));
+        }
         let mut lines = BTreeMap::new();
         for entry in file.gpio_configs.into_iter().filter(|entry| entry.kind == "GPIO") {
             let at = text.find(&format!("\"{}\"", entry.name)).unwrap_or(0);
             let here = |message: &str| {
                 Located::at_offset(path, text, at, format!("gpio_configs `{}`: {message}", entry.name))
             };
+            if entry.name.is_empty() {
+                return Err(wrong(1, "gpio_configs: an entry of the type GPIO has no `Name`".to_owned()));
+            }
             let line = entry.line_name.clone().or(entry.gpio_name.clone());
             let line = line.filter(|line| !line.is_empty()).ok_or_else(|| here("`LineName` is missing"))?;
             let polarity = entry.polarity.ok_or_else(|| here("`Polarity` is missing"))?;
@@ -181,6 +212,14 @@ mod tests {
         assert_eq!(missing.to_string(), "power-config.json:2: gpio_configs `PowerOk`: `LineName` is missing");
         let polarity = parse("{\"gpio_configs\":[\n{\"Type\":\"GPIO\",\"Polarity\":\"Low\"}]}").unwrap_err();
         assert_eq!(polarity.line, 2);
+        let text = "{\"gpio_configs\":[],\n\"timer_configs\":{\n\"PowerCycleMs\": 18446744073709551615}}";
+        assert_eq!(
+            parse(text).unwrap_err().to_string(),
+            "power-config.json:3: `PowerCycleMs` is longer than an hour"
+        );
+        assert!(
+            parse(r#"{"gpio_configs":[{"Type":"GPIO"}]}"#).unwrap_err().to_string().contains("no `Name`")
+        );
         let none = parse(r#"{"gpio_configs":[]}"#).unwrap_err();
         assert!(none.to_string().contains("`PowerOk`"));
     }

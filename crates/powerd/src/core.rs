@@ -5,14 +5,18 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use bmc_daemon::StateFile;
+use bmc_daemon::{Shutdown, StateFile};
 use bmc_hw::gpio::{GpioError, LineEvent, Lines, Source};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     config::{Board, Settings},
-    machine::{self, Action, Input, Machine, Output, Request, RestartCause, RestorePolicy, State, Status},
+    machine::{
+        self, Action, Input, Machine, Output, Past, PowerEvent, Request, RestartCause, RestorePolicy, State,
+        Status,
+    },
+    on_time::OnTime,
 };
 
 const INPUTS: &[(&str, Input)] = &[
@@ -27,18 +31,43 @@ const INPUTS: &[(&str, Input)] = &[
 /// Ours: x86-power-control leaves LEDs to others.
 const IDENTIFY_LED: &str = "IdentifyLed";
 const RETRY: Duration = Duration::from_secs(2);
-/// How often hours of operation go to flash: some 150 bytes, 24 times a day.
-const HOURS_TICK: Duration = Duration::from_secs(3600);
+const OUTPUTS: &[Output] = &[Output::Power, Output::Reset, Output::Nmi];
+const MINUTE: Duration = Duration::from_secs(60);
+/// A new one with each start of the BMC.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// What outlives powerd.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A button of the front panel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Button {
+    /// The last part of its object's path.
+    pub(crate) name: &'static str,
+    line: &'static str,
+    input: Input,
+    /// What the board passes it on to, where it does that by itself.
+    output: Option<Output>,
+}
+
+/// All that a board can have; [`View::pressed`] and [`View::masked`] are in this order.
+pub(crate) const BUTTONS: [Button; 4] = [
+    Button { name: "power", line: "PowerButton", input: Input::PowerButton, output: Some(Output::Power) },
+    Button { name: "reset", line: "ResetButton", input: Input::ResetButton, output: Some(Output::Reset) },
+    Button { name: "nmi", line: "NMIButton", input: Input::NmiButton, output: None },
+    Button { name: "id", line: "IdButton", input: Input::IdButton, output: None },
+];
+
+/// What outlives powerd: some 300 bytes, written at each change of power or policy, and once an hour while the host is on
+/// (24 times a day, 7 kB).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Memory {
     pub(crate) host_on: bool,
+    /// The BMC's boot in which a loss of mains power was last looked for.
     pub(crate) boot_id: String,
     pub(crate) policy: RestorePolicy,
     pub(crate) restore_delay_us: u64,
-    pub(crate) on_hours: u32,
+    pub(crate) on_minutes: u32,
+    pub(crate) restart_cause: RestartCause,
+    pub(crate) last_power_event: PowerEvent,
 }
 
 impl Default for Memory {
@@ -48,7 +77,9 @@ impl Default for Memory {
             boot_id: String::new(),
             policy: RestorePolicy::AlwaysOff,
             restore_delay_us: 0,
-            on_hours: 0,
+            on_minutes: 0,
+            restart_cause: RestartCause::Unknown,
+            last_power_event: PowerEvent::None,
         }
     }
 }
@@ -61,6 +92,13 @@ pub(crate) struct View {
     pub(crate) memory: Memory,
     pub(crate) identify: bool,
     pub(crate) changed_ms: u64,
+    /// Whole hours with the host on.
+    pub(crate) on_hours: u32,
+    pub(crate) pressed: [bool; BUTTONS.len()],
+    pub(crate) masked: [bool; BUTTONS.len()],
+    /// What the board has.
+    pub(crate) has_button: [bool; BUTTONS.len()],
+    pub(crate) has_identify: bool,
 }
 
 /// What the bus asks for.
@@ -71,6 +109,8 @@ pub(crate) enum Ask {
     Policy(RestorePolicy),
     RestoreDelay(u64),
     Identify(bool),
+    /// By the place in [`BUTTONS`].
+    Mask(usize, bool),
 }
 
 /// A question and where the answer goes.
@@ -83,7 +123,15 @@ pub(crate) struct Core {
     lines: Option<Lines>,
     file: StateFile<Memory>,
     view: watch::Sender<View>,
+    boot_id: String,
+    on_time: OnTime,
+    /// The last trouble with the lines and with the file: what stays the same is told once.
+    told: [String; 2],
 }
+
+/// Places in [`Core::told`].
+const LINES: usize = 0;
+const FILE: usize = 1;
 
 impl Core {
     pub(crate) fn new(
@@ -93,54 +141,102 @@ impl Core {
         path: PathBuf,
     ) -> anyhow::Result<(Self, watch::Receiver<View>)> {
         let file = StateFile::new(path);
-        let mut memory: Memory = file.load()?.unwrap_or_default();
-        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let new_boot = memory.boot_id != boot_id;
-        memory.boot_id = boot_id;
+        let memory: Memory = file.load()?.unwrap_or_default();
+        let boot_id =
+            std::fs::read_to_string(BOOT_ID).map_err(|error| anyhow::anyhow!("{BOOT_ID}: {error}"))?;
         let goes_by = machine::Settings {
             timings: board.timings,
             force_off_after_graceful: settings.force_off_after_graceful,
             button_passthrough: settings.button_passthrough,
+            power_ok_debounce: Duration::from_millis(settings.power_ok_debounce_ms.min(1000).into()),
+            has_s5: board.lines.contains_key("SIOS5"),
             policy: memory.policy,
             restore_delay: Duration::from_micros(memory.restore_delay_us),
         };
-        let machine = Machine::new(goes_by, memory.host_on, new_boot);
-        let (state, status) = (machine.state(), machine.status());
-        let (view, seen) =
-            watch::channel(View { state, status, memory, identify: false, changed_ms: epoch_ms() });
-        Ok((Self { machine, board, source, lines: None, file, view }, seen))
+        let past = Past {
+            was_on: memory.host_on,
+            new_boot: memory.boot_id != boot_id.trim(),
+            restart_cause: memory.restart_cause,
+            last_power_event: memory.last_power_event,
+        };
+        let machine = Machine::new(goes_by, past);
+        let on_time = OnTime::new(memory.on_minutes);
+        let (view, seen) = watch::channel(View {
+            state: machine.state(),
+            status: machine.status(),
+            on_hours: memory.on_minutes / 60,
+            memory,
+            identify: false,
+            changed_ms: epoch_ms(),
+            pressed: [false; BUTTONS.len()],
+            masked: [false; BUTTONS.len()],
+            has_button: BUTTONS.map(|button| board.lines.contains_key(button.line)),
+            has_identify: board.lines.contains_key(IDENTIFY_LED),
+        });
+        let boot_id = boot_id.trim().to_owned();
+        let told = [String::new(), String::new()];
+        Ok((Self { machine, board, source, lines: None, file, view, boot_id, on_time, told }, seen))
     }
 
-    /// Runs until nobody can ask any more. Never touches the host's power at its end.
-    pub(crate) async fn run(mut self, mut asked: mpsc::Receiver<Asked>) {
-        let mut hours = tokio::time::interval_at(tokio::time::Instant::now() + HOURS_TICK, HOURS_TICK);
+    /// Runs until `stop`. Never touches the host's power at its end: it only lets go of what it holds.
+    pub(crate) async fn run(mut self, mut asked: mpsc::Receiver<Asked>, mut stop: Shutdown) {
+        let mut minutes = tokio::time::interval_at(tokio::time::Instant::now() + MINUTE, MINUTE);
         let mut retry = tokio::time::interval(RETRY);
         retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let timeout = self.machine.next_timeout();
             tokio::select! {
-                ask = asked.recv() => match ask {
-                    Some((ask, answer)) => { let _ = answer.send(self.ask(ask)); }
-                    None => return,
-                },
+                Some((ask, answer)) = asked.recv() => { let _ = answer.send(self.ask(ask)); }
                 event = next_event(&mut self.lines) => self.line(event),
                 () = sleep_until(timeout) => self.machine.handle_timeout(Instant::now()),
-                _ = hours.tick() => self.count_hour(),
+                _ = minutes.tick() => self.count_minute(),
                 _ = retry.tick(), if self.lines.is_none() => self.open().await,
+                () = stop.requested() => return self.end().await,
             }
             self.act();
         }
     }
 
+    async fn end(mut self) {
+        self.machine.stop();
+        self.act();
+        if self.on_time.is_unsaved() {
+            self.save(|_| {});
+        }
+        if let Some(lines) = self.lines.take() {
+            lines.close().await;
+        }
+    }
+
     async fn open(&mut self) {
-        let inputs: Vec<String> =
-            INPUTS.iter().filter_map(|(name, _)| Some(self.board.lines.get(*name)?.line.clone())).collect();
-        match Lines::open(&self.source, &inputs).await {
+        let name = |name: &str| Some(self.board.lines.get(name)?.line.clone());
+        let inputs: Vec<String> = INPUTS.iter().filter_map(|(input, _)| name(input)).collect();
+        let outputs = OUTPUTS.iter().map(|output| output_name(*output)).chain([IDENTIFY_LED]);
+        let outputs: Vec<String> = outputs.filter_map(name).collect();
+        match Lines::open(&self.source, &inputs, &outputs).await {
             Ok(lines) => {
                 tracing::info!("watching {} gpio lines", inputs.len());
+                self.told[LINES].clear();
                 self.lines = Some(lines);
+                self.let_go();
             }
-            Err(error) => tracing::warn!("{error}; trying again in {RETRY:?}"),
+            Err(error) => {
+                self.tell(LINES, format!("{error}\ntrying again every {RETRY:?} until they are there"))
+            }
+        }
+    }
+
+    /// A powerd that was killed in mid-press left the button down. The light shows what it should.
+    fn let_go(&mut self) {
+        for output in OUTPUTS {
+            if self.board.lines.contains_key(output_name(*output)) {
+                self.logged(|core| core.drive(output_name(*output), false));
+                self.release(*output);
+            }
+        }
+        if self.board.lines.contains_key(IDENTIFY_LED) {
+            let on = self.view.borrow().identify;
+            self.logged(|core| core.drive(IDENTIFY_LED, on));
         }
     }
 
@@ -152,7 +248,7 @@ impl Core {
                     (line.line == event.line).then_some((*input, line.active_low))
                 });
                 if let Some((input, active_low)) = found {
-                    self.machine.input(Instant::now(), input, event.high != active_low);
+                    self.level(input, event.high != active_low);
                 }
             }
             Err(error) if error.is_lost() => {
@@ -160,8 +256,21 @@ impl Core {
                 self.lines = None;
                 self.machine.lines_lost();
             }
-            Err(error) => tracing::warn!("{error}"),
+            Err(error) => self.tell(LINES, error.to_string()),
         }
+    }
+
+    fn level(&mut self, input: Input, asserted: bool) {
+        if let Some(place) = BUTTONS.iter().position(|button| button.input == input) {
+            self.view.send_if_modified(|view| {
+                let before = view.pressed;
+                if let Some(pressed) = view.pressed.get_mut(place) {
+                    *pressed = asserted;
+                }
+                before != view.pressed
+            });
+        }
+        self.machine.input(Instant::now(), input, asserted);
     }
 
     fn ask(&mut self, ask: Ask) -> Result<(), String> {
@@ -187,6 +296,7 @@ impl Core {
                 self.machine.set_restore_delay(Duration::from_micros(delay));
             }
             Ask::Identify(on) => self.identify(on)?,
+            Ask::Mask(place, masked) => self.mask(place, masked)?,
         }
         Ok(())
     }
@@ -197,19 +307,76 @@ impl Core {
         Ok(())
     }
 
+    /// Passes a button over. Where the board wires it to the host itself, holding the output at rest keeps it from there.
+    fn mask(&mut self, place: usize, masked: bool) -> Result<(), String> {
+        let button = *BUTTONS.get(place).ok_or("no such button")?;
+        let output = button.output.filter(|output| self.board.lines.contains_key(output_name(*output)));
+        if let Some(output) = output.filter(|_| masked) {
+            self.drive(output_name(output), false)?;
+        }
+        self.machine.mask(button.input, masked);
+        self.view.send_modify(|view| {
+            if let Some(mask) = view.masked.get_mut(place) {
+                *mask = masked;
+            }
+        });
+        if let Some(output) = output {
+            self.release(output);
+        }
+        Ok(())
+    }
+
+    /// Lets go of an output, unless it masks a button.
+    fn release(&mut self, output: Output) {
+        let masked = self.view.borrow().masked;
+        let held = BUTTONS.iter().zip(masked).any(|(button, masked)| masked && button.output == Some(output));
+        if let (false, Some(line), Some(lines)) =
+            (held, self.board.lines.get(output_name(output)), self.lines.as_mut())
+        {
+            lines.release(&line.line);
+        }
+    }
+
     /// Stores a change, and shows it only if it is on flash.
     fn remember(&mut self, change: impl FnOnce(&mut Memory)) -> Result<(), String> {
         let mut memory = self.view.borrow().memory.clone();
         change(&mut memory);
+        memory.on_minutes = self.on_time.minutes();
         self.file.store(&memory).map_err(|error| error.to_string())?;
-        self.view.send_modify(|view| view.memory = memory);
+        self.on_time.saved();
+        self.view.send_if_modified(|view| {
+            let differs = view.memory != memory;
+            view.memory = memory;
+            differs
+        });
         Ok(())
     }
 
-    fn count_hour(&mut self) {
-        if matches!(self.machine.state(), State::OnPost | State::OnOs) {
-            self.logged(|core| core.remember(|memory| memory.on_hours = memory.on_hours.saturating_add(1)));
+    /// As [`Self::remember`], for what nobody waits for.
+    fn save(&mut self, change: impl FnOnce(&mut Memory)) {
+        match self.remember(change) {
+            Ok(()) => self.told[FILE].clear(),
+            Err(error) => self.tell(FILE, error),
         }
+    }
+
+    fn tell(&mut self, place: usize, trouble: String) {
+        if let Some(told) = self.told.get_mut(place).filter(|told| **told != trouble) {
+            tracing::error!("{trouble}");
+            *told = trouble;
+        }
+    }
+
+    fn count_minute(&mut self) {
+        if !matches!(self.machine.state(), State::OnPost | State::OnOs | State::GracefulOff { .. }) {
+            return;
+        }
+        self.on_time.count();
+        if self.on_time.is_due() {
+            self.save(|_| {});
+        }
+        let hours = self.on_time.minutes() / 60;
+        self.view.send_if_modified(|view| std::mem::replace(&mut view.on_hours, hours) != hours);
     }
 
     fn drive(&mut self, name: &str, asserted: bool) -> Result<(), String> {
@@ -228,7 +395,10 @@ impl Core {
         while let Some(action) = self.machine.poll_action() {
             match action {
                 Action::Set(output, asserted) => {
-                    self.logged(|core| core.drive(output_name(output), asserted))
+                    self.logged(|core| core.drive(output_name(output), asserted));
+                    if !asserted {
+                        self.release(output);
+                    }
                 }
                 Action::ToggleIdentify => {
                     let on = !self.view.borrow().identify;
@@ -241,14 +411,26 @@ impl Core {
                 Action::PowerEvent(event, why) => tracing::warn!("power event {}: {why}", event.name()),
             }
         }
-        let (state, status, on) = (self.machine.state(), self.machine.status(), self.machine.host_was_on());
+        let (state, status) = (self.machine.state(), self.machine.status());
         self.view.send_if_modified(|view| {
             let differs = view.state != state || view.status != status;
             (view.state, view.status) = (state, status);
             differs
         });
-        if self.view.borrow().memory.host_on != on {
-            self.logged(|core| core.remember(|memory| memory.host_on = on));
+        self.keep();
+    }
+
+    /// Stores what the next run has to know, where it changed.
+    fn keep(&mut self) {
+        let mut memory = self.view.borrow().memory.clone();
+        let status = self.machine.status();
+        memory.host_on = self.machine.host_was_on();
+        (memory.restart_cause, memory.last_power_event) = (status.restart_cause, status.last_power_event);
+        if self.machine.is_restored() {
+            memory.boot_id.clone_from(&self.boot_id);
+        }
+        if memory != self.view.borrow().memory {
+            self.save(|kept| *kept = memory);
         }
     }
 }

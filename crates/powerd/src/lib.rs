@@ -6,8 +6,10 @@ pub mod config;
 mod core;
 pub mod machine;
 mod objects;
+mod on_time;
 
-use bmc_daemon::{Context, Daemon};
+use anyhow::Context as _;
+use bmc_daemon::{Context, Daemon, Shutdown};
 use tokio::sync::mpsc;
 
 /// This daemon, for the `ferrite` executable.
@@ -26,12 +28,20 @@ async fn run(context: Context) -> anyhow::Result<()> {
     let source = settings.gpio.parse().map_err(|error| anyhow::anyhow!("powerd.toml: gpio: {error}"))?;
     let (core, view) = core::Core::new(&settings, board, source, context.state_path("power.json")?)?;
     let (ask, asked) = mpsc::channel(QUEUE);
-    tokio::spawn(core.run(asked));
+    let (stop, stopped) = Shutdown::channel();
+    let mut core = tokio::spawn(core.run(asked, stopped));
     let handle = objects::Handle { view, ask };
-    bmc_daemon::keep_connected(&context, async |connection| {
-        objects::serve(&connection, &handle).await?;
+    let served = bmc_daemon::keep_connected(&context, async |connection| {
+        let shown = objects::serve(&connection, &handle).await?;
         context.ready();
-        objects::announce(&connection, &handle).await
-    })
-    .await
+        objects::announce(&connection, &handle, shown).await
+    });
+    let served = tokio::select! {
+        ended = &mut core => anyhow::bail!("what runs the host's power has died: {ended:?}"),
+        served = served => served,
+    };
+    // However the bus ended: no button stays pressed.
+    let _ = stop.send(true);
+    core.await.context("what runs the host's power has died")?;
+    served
 }

@@ -1,27 +1,22 @@
 //! The objects on the bus: views of the core, and questions to it.
 
-use bmc_dbus::{names::power as names, power as values};
+use bmc_dbus::{names::power as names, own_name, power as values};
 use tokio::sync::{mpsc, oneshot, watch};
 use zbus::{Connection, fdo, interface};
 
 use crate::{
-    core::{Ask, Asked, View},
+    core::{Ask, Asked, BUTTONS, View},
     machine::{Request, RestartCause, RestorePolicy, State},
 };
 
-/// Bus names that powerd owns; OpenBMC's callers use both spellings of host and chassis.
+/// Bus names that powerd owns: x86-power-control's, each also with its host's number, as OpenBMC's callers use both.
 const NAMES: &[&str] = &[
     names::HOST_SERVICE,
-    "xyz.openbmc_project.State.Host0",
     names::CHASSIS_SERVICE,
-    "xyz.openbmc_project.State.Chassis0",
-    "xyz.openbmc_project.State.OperatingSystem",
-    "xyz.openbmc_project.State.OperatingSystem0",
+    names::OS_SERVICE,
     names::NMI,
-    "xyz.openbmc_project.Control.Host.NMI0",
     names::RESTART_CAUSE,
-    "xyz.openbmc_project.Control.Host.RestartCause0",
-    names::LED_SERVICE,
+    names::BUTTONS_SERVICE,
 ];
 
 /// The way to the core.
@@ -94,6 +89,42 @@ fn allowed(state: State) -> &'static [&'static str] {
     }
 }
 
+/// What the properties say that change by themselves; each is announced when it differs.
+mod shown {
+    use super::{State, View, allowed, full, host_state, power_state, values};
+
+    pub(super) fn current_host_state(view: &View) -> String {
+        full(values::HOST_STATE, host_state(view.state))
+    }
+    pub(super) fn allowed_host_transitions(view: &View) -> Vec<String> {
+        allowed(view.state).iter().map(|name| full(values::HOST_TRANSITION, name)).collect()
+    }
+    pub(super) fn restart_cause(view: &View) -> String {
+        full(values::RESTART_CAUSE, view.status.restart_cause.name())
+    }
+    pub(super) fn current_power_state(view: &View) -> String {
+        full(values::POWER_STATE, power_state(view.state))
+    }
+    pub(super) fn current_power_status(view: &View) -> String {
+        let known = view.state != State::Unknown;
+        full(values::POWER_STATUS, if known { "Good" } else { "Undefined" })
+    }
+    pub(super) fn last_power_event(view: &View) -> String {
+        view.status.last_power_event.name().to_owned()
+    }
+    pub(super) fn operating_system_state(view: &View) -> String {
+        full(values::OS_STATE, if view.state == State::OnOs { "Standby" } else { "Inactive" })
+    }
+    pub(super) fn boot_progress(view: &View) -> String {
+        let stage = match view.state {
+            State::OnPost => "SystemInitComplete",
+            State::OnOs => "OSStart",
+            _ => "Unspecified",
+        };
+        full(values::BOOT_PROGRESS, stage)
+    }
+}
+
 struct Host(Handle, String);
 
 #[interface(name = "xyz.openbmc_project.State.Host")]
@@ -111,15 +142,15 @@ impl Host {
     }
     #[zbus(property)]
     fn allowed_host_transitions(&self) -> Vec<String> {
-        allowed(self.0.view().state).iter().map(|name| full(values::HOST_TRANSITION, name)).collect()
+        shown::allowed_host_transitions(&self.0.view())
     }
     #[zbus(property)]
     fn current_host_state(&self) -> String {
-        full(values::HOST_STATE, host_state(self.0.view().state))
+        shown::current_host_state(&self.0.view())
     }
     #[zbus(property)]
     fn restart_cause(&self) -> String {
-        full(values::RESTART_CAUSE, self.0.view().status.restart_cause.name())
+        shown::restart_cause(&self.0.view())
     }
 }
 
@@ -140,12 +171,11 @@ impl Chassis {
     }
     #[zbus(property)]
     fn current_power_state(&self) -> String {
-        full(values::POWER_STATE, power_state(self.0.view().state))
+        shown::current_power_state(&self.0.view())
     }
     #[zbus(property)]
     fn current_power_status(&self) -> String {
-        let known = self.0.view().state != State::Unknown;
-        full(values::POWER_STATUS, if known { "Good" } else { "Undefined" })
+        shown::current_power_status(&self.0.view())
     }
     #[zbus(property)]
     fn last_state_change_time(&self) -> u64 {
@@ -159,7 +189,7 @@ struct PowerStatus(Handle);
 impl PowerStatus {
     #[zbus(property)]
     fn last_power_event(&self) -> String {
-        self.0.view().status.last_power_event.name().to_owned()
+        shown::last_power_event(&self.0.view())
     }
     #[zbus(property)]
     fn power_fault(&self) -> bool {
@@ -177,7 +207,7 @@ struct OnHours(Handle);
 impl OnHours {
     #[zbus(property, name = "POHCounter")]
     fn poh_counter(&self) -> u32 {
-        self.0.view().memory.on_hours
+        self.0.view().on_hours
     }
 }
 
@@ -187,8 +217,7 @@ struct OsStatus(Handle);
 impl OsStatus {
     #[zbus(property)]
     fn operating_system_state(&self) -> String {
-        let running = self.0.view().state == State::OnOs;
-        full(values::OS_STATE, if running { "Standby" } else { "Inactive" })
+        shown::operating_system_state(&self.0.view())
     }
 }
 
@@ -198,12 +227,7 @@ struct BootProgress(Handle);
 impl BootProgress {
     #[zbus(property)]
     fn boot_progress(&self) -> String {
-        let stage = match self.0.view().state {
-            State::OnPost => "SystemInitComplete",
-            State::OnOs => "OSStart",
-            _ => "Unspecified",
-        };
-        full(values::BOOT_PROGRESS, stage)
+        shown::boot_progress(&self.0.view())
     }
     /// Microseconds since the epoch.
     #[zbus(property)]
@@ -255,7 +279,7 @@ struct Cause(Handle, String);
 impl Cause {
     #[zbus(property)]
     fn restart_cause(&self) -> String {
-        full(values::RESTART_CAUSE, self.0.view().status.restart_cause.name())
+        shown::restart_cause(&self.0.view())
     }
     #[zbus(property)]
     fn requested_restart_cause(&self) -> String {
@@ -284,9 +308,46 @@ impl Identify {
     }
 }
 
-/// Serves all objects, then takes the names.
-pub(crate) async fn serve(connection: &Connection, handle: &Handle) -> anyhow::Result<()> {
+/// A button of the front panel, by its place in [`BUTTONS`].
+struct Button(Handle, usize);
+
+impl Button {
+    fn pressed(view: &View, place: usize) -> bool {
+        view.pressed.get(place).is_some_and(|pressed| *pressed)
+    }
+}
+
+#[interface(name = "xyz.openbmc_project.Chassis.Buttons")]
+impl Button {
+    #[zbus(property)]
+    fn button_pressed(&self) -> bool {
+        Self::pressed(&self.0.view(), self.1)
+    }
+    #[zbus(property)]
+    fn button_masked(&self) -> bool {
+        self.0.view().masked.get(self.1).is_some_and(|masked| *masked)
+    }
+    #[zbus(property)]
+    async fn set_button_masked(&mut self, masked: bool) -> fdo::Result<()> {
+        self.0.ask(Ask::Mask(self.1, masked)).await
+    }
+}
+
+/// The places in [`BUTTONS`] and the paths of those that the board has.
+fn buttons(handle: &Handle) -> impl Iterator<Item = (usize, String)> + use<> {
+    let here = handle.view().has_button;
+    let all = BUTTONS.iter().enumerate().zip(here);
+    all.filter(|(_, here)| *here)
+        .map(|((place, button), _)| (place, format!("{}/{}", names::BUTTONS_ROOT, button.name)))
+}
+
+/// Serves all objects, then takes the names. Answers what could be read at the earliest, for [`announce`].
+pub(crate) async fn serve(connection: &Connection, handle: &Handle) -> anyhow::Result<View> {
     let server = connection.object_server();
+    let shown = handle.view();
+    for (place, path) in buttons(handle) {
+        server.at(path, Button(handle.clone(), place)).await?;
+    }
     let handle = || handle.clone();
     server.at("/xyz/openbmc_project", zbus::fdo::ObjectManager).await?;
     server.at(names::HOST_PATH, Host(handle(), "Off".to_owned())).await?;
@@ -299,33 +360,83 @@ pub(crate) async fn serve(connection: &Connection, handle: &Handle) -> anyhow::R
     server.at(names::NMI_PATH, Nmi(handle())).await?;
     let unknown = full(values::RESTART_CAUSE, "Unknown");
     server.at(names::RESTART_CAUSE_PATH, Cause(handle(), unknown)).await?;
-    server.at(names::IDENTIFY_PATH, Identify(handle())).await?;
     for name in NAMES {
-        bmc_dbus::own_name(connection, name).await?;
+        own_name(connection, name).await?;
+        own_name(connection, &format!("{name}0")).await?;
     }
+    // A board whose LEDs are none of powerd's business leaves the name to whoever has them.
+    if shown.has_identify {
+        server.at(names::IDENTIFY_PATH, Identify(handle())).await?;
+        own_name(connection, names::LED_SERVICE).await?;
+    }
+    Ok(shown)
+}
+
+/// Announces what changed since `before`, and nothing else, for as long as the core lives.
+pub(crate) async fn announce(
+    connection: &Connection,
+    handle: &Handle,
+    mut before: View,
+) -> anyhow::Result<()> {
+    let mut view = handle.view.clone();
+    while view.changed().await.is_ok() {
+        let after = view.borrow_and_update().clone();
+        announce_state(connection, &before, &after).await?;
+        announce_extras(connection, handle, &before, &after).await?;
+        before = after;
+    }
+    // The core ends at a shutdown, which the caller sees as well, or by its death, which ends powerd.
+    std::future::pending().await
+}
+
+/// Emits a property's signal where what it shows differs.
+macro_rules! changed {
+    ($connection:ident, $before:ident, $after:ident, $path:expr, $object:ty: $($signal:ident = $shown:expr),+) => {
+        $(if $shown($before) != $shown($after) {
+            let object = $connection.object_server().interface::<_, $object>($path).await?;
+            object.get().await.$signal(object.signal_emitter()).await?;
+        })+
+    };
+}
+
+async fn announce_state(connection: &Connection, before: &View, after: &View) -> zbus::Result<()> {
+    changed!(connection, before, after, names::HOST_PATH, Host:
+        current_host_state_changed = shown::current_host_state,
+        allowed_host_transitions_changed = shown::allowed_host_transitions,
+        restart_cause_changed = shown::restart_cause);
+    changed!(connection, before, after, names::HOST_PATH, OsStatus:
+        operating_system_state_changed = shown::operating_system_state);
+    changed!(connection, before, after, names::HOST_PATH, BootProgress:
+        boot_progress_changed = shown::boot_progress,
+        boot_progress_last_update_changed = |view: &View| view.changed_ms);
+    changed!(connection, before, after, names::CHASSIS_PATH, Chassis:
+        current_power_state_changed = shown::current_power_state,
+        current_power_status_changed = shown::current_power_status,
+        last_state_change_time_changed = |view: &View| view.changed_ms);
+    changed!(connection, before, after, names::RESTART_CAUSE_PATH, Cause:
+        restart_cause_changed = shown::restart_cause);
     Ok(())
 }
 
-/// Announces what changed, until the core ends.
-pub(crate) async fn announce(connection: &Connection, handle: &Handle) -> anyhow::Result<()> {
-    let mut view = handle.view.clone();
-    let server = connection.object_server();
-    macro_rules! changed {
-        ($path:expr, $object:ty: $($signal:ident),+) => {{
-            let object = server.interface::<_, $object>($path).await?;
-            let it = object.get().await;
-            $(it.$signal(object.signal_emitter()).await?;)+
-        }};
+async fn announce_extras(
+    connection: &Connection,
+    handle: &Handle,
+    before: &View,
+    after: &View,
+) -> zbus::Result<()> {
+    changed!(connection, before, after, names::CHASSIS_PATH, PowerStatus:
+        last_power_event_changed = shown::last_power_event,
+        power_fault_changed = |view: &View| view.status.power_fault,
+        control_fault_changed = |view: &View| view.status.control_fault);
+    changed!(connection, before, after, names::CHASSIS_PATH, OnHours:
+        p_o_h_counter_changed = |view: &View| view.on_hours);
+    if after.has_identify {
+        changed!(connection, before, after, names::IDENTIFY_PATH, Identify:
+            asserted_changed = |view: &View| view.identify);
     }
-    while view.changed().await.is_ok() {
-        changed!(names::HOST_PATH, Host: current_host_state_changed, allowed_host_transitions_changed, restart_cause_changed);
-        changed!(names::HOST_PATH, OsStatus: operating_system_state_changed);
-        changed!(names::HOST_PATH, BootProgress: boot_progress_changed, boot_progress_last_update_changed);
-        changed!(names::CHASSIS_PATH, Chassis: current_power_state_changed, current_power_status_changed, last_state_change_time_changed);
-        changed!(names::CHASSIS_PATH, PowerStatus: last_power_event_changed, power_fault_changed, control_fault_changed);
-        changed!(names::CHASSIS_PATH, OnHours: p_o_h_counter_changed);
-        changed!(names::RESTART_CAUSE_PATH, Cause: restart_cause_changed);
-        changed!(names::IDENTIFY_PATH, Identify: asserted_changed);
+    for (place, path) in buttons(handle) {
+        changed!(connection, before, after, path.as_str(), Button:
+            button_pressed_changed = |view: &View| Button::pressed(view, place));
     }
     Ok(())
 }

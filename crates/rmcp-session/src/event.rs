@@ -117,7 +117,7 @@ pub struct Request {
 pub struct SessionRef {
     /// The managed system's session ID.
     pub id: u32,
-    /// The session handle, 1 to 63.
+    /// The session handle: the instance in the top two bits, and 1 to 63.
     pub handle: u8,
     /// The user's slot.
     pub user_slot: u8,
@@ -139,7 +139,7 @@ pub enum SessionState {
 pub struct SessionSummary {
     /// The managed system's session ID.
     pub id: u32,
-    /// The session handle, 1 to 63; 0 while setting up.
+    /// The session handle: the instance in the top two bits, and 1 to 63; 0 while setting up.
     pub handle: u8,
     /// How far it is.
     pub state: SessionState,

@@ -19,8 +19,11 @@ use crate::{
     window::Window,
 };
 
-/// A session handle has six bits; 0 means none.
+/// A session handle has six bits beside the instance; 0 means none.
 const HANDLES: std::ops::RangeInclusive<u8> = 1..=63;
+
+/// The bits of a session ID beside the instance.
+const ID: u32 = 0x3FFF_FFFF;
 
 impl Endpoint {
     /// Open Session Request: agrees on algorithms and gives the session an ID.
@@ -103,10 +106,11 @@ impl Endpoint {
         for _ in 0..ATTEMPTS {
             let mut bytes = [0; 4];
             random.fill(&mut bytes).map_err(|_| Discard::NoRandom)?;
-            let id = u32::from_le_bytes(bytes);
+            let number = u32::from_le_bytes(bytes) & ID;
+            let id = (u32::from(self.settings.instance) << ID.count_ones()) | number;
             let taken = self.sessions.iter().any(|session| session.id == id)
                 || self.handshakes.iter().any(|handshake| handshake.managed_session_id == id);
-            if id != 0 && !taken {
+            if number != 0 && !taken {
                 return Ok(id);
             }
         }
@@ -387,7 +391,8 @@ impl Endpoint {
         if self.sessions.len() >= limits.sessions.max(1) || of_user >= limits.sessions_per_user.max(1) {
             return None;
         }
-        HANDLES.into_iter().find(|handle| self.sessions.iter().all(|session| session.handle != *handle))
+        let marked = |handle: u8| (self.settings.instance << HANDLES.end().count_ones()) | handle;
+        HANDLES.map(marked).find(|handle| self.sessions.iter().all(|session| session.handle != *handle))
     }
 
     fn repeat_rakp_4(&mut self, from: SocketAddr, message: &Proof<'_>) -> Result<(), Discard> {

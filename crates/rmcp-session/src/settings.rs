@@ -9,6 +9,9 @@ use crate::CipherSuite;
 pub struct Settings {
     /// The channel's number, 0 to 11 (v2.0§6.3).
     pub channel: u8,
+    /// Which of the controller's LAN channels this is, 0 to 3: the top two bits of session IDs and handles, so that those of
+    /// different channels never meet. More than three is taken modulo four. Default: 0.
+    pub instance: u8,
     /// The cipher suites that are offered and accepted. Default: 17 alone.
     pub suites: Vec<CipherSuite>,
     /// Bounds in number and time.
@@ -23,6 +26,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             channel: 1,
+            instance: 0,
             suites: vec![CipherSuite::Seventeen],
             limits: Limits::default(),
             lockout: Some(Lockout::default()),
@@ -34,7 +38,7 @@ impl Default for Settings {
 /// Bounds in number and time. A zero would make the endpoint useless and is taken as one.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Sessions that are open at once, at most 63 (a session handle has six bits, v2.0§22.20). Default: 15.
+    /// Sessions that are open at once, at most 63 (a session handle has six bits beside the instance). Default: 15.
     pub sessions: usize,
     /// Open sessions of one user. Default: 15.
     pub sessions_per_user: usize,

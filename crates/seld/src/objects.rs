@@ -7,6 +7,7 @@ use std::{
 
 use bmc_dbus::{
     names::sel as names,
+    own_name,
     sel::{Entry, Info},
 };
 use zbus::{Connection, DBusError, interface, object_server::SignalEmitter};
@@ -42,9 +43,15 @@ fn lock(store: &Shared) -> MutexGuard<'_, Store> {
     store.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The time as records have it (v2.0§37). A clock that was not set yet counts from 1970, which is below 2000_0000h: clients show
+/// that as the time since the BMC started. FFFF_FFFFh would be no time at all.
+fn timestamp(now: SystemTime) -> u32 {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u32::try_from(now.as_secs()).unwrap_or(u32::MAX).min(u32::MAX - 1)
+}
+
 fn now() -> u32 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u32::try_from(now.as_secs()).unwrap_or(u32::MAX)
+    timestamp(SystemTime::now())
 }
 
 fn count(number: usize) -> u32 {
@@ -175,6 +182,20 @@ fn fill(space: &mut [u8], data: &[u8]) -> Result<(), LogError> {
 pub(crate) async fn serve(connection: &Connection, store: &Shared) -> anyhow::Result<()> {
     connection.object_server().at(names::PATH, EventLog(store.clone())).await?;
     connection.object_server().at(names::PATH, LoggingIpmi(store.clone())).await?;
-    bmc_dbus::own_name(connection, names::SERVICE).await?;
+    own_name(connection, names::SERVICE).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_not_set_gives_a_time_since_the_start() {
+        assert_eq!(timestamp(UNIX_EPOCH + Duration::from_secs(90)), 90);
+        assert_eq!(timestamp(UNIX_EPOCH - Duration::from_secs(90)), 0);
+        assert_eq!(timestamp(UNIX_EPOCH + Duration::from_secs(1 << 33)), 0xFFFF_FFFE);
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod deny;
+pub mod load;
 pub mod qemu;
 pub mod setup;
 pub mod step;

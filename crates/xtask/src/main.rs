@@ -8,7 +8,7 @@ struct Subcommand {
     run: fn(Vec<OsString>) -> anyhow::Result<()>,
 }
 
-const SUBCOMMANDS: [Subcommand; 5] = [
+const SUBCOMMANDS: [Subcommand; 6] = [
     Subcommand { name: "setup", about: "install what building and testing need", run: xtask::setup::main },
     Subcommand {
         name: "demo",
@@ -24,6 +24,11 @@ const SUBCOMMANDS: [Subcommand; 5] = [
         name: "qemu",
         about: "Ferrite on an emulated AST2600, from nothing to an answering BMC",
         run: xtask::qemu::main,
+    },
+    Subcommand {
+        name: "load",
+        about: "what a release build takes in time, processor and memory, beside its targets",
+        run: xtask::load::main,
     },
     Subcommand { name: "deny", about: "licences and duplicates of the dependencies", run: xtask::deny::main },
 ];

@@ -13,7 +13,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn of(mut command: Command) -> Self {
+    pub(crate) fn of(mut command: Command) -> Self {
         let output = command.output().unwrap_or_else(|error| {
             panic!("cannot start {:?}: {error}\nhint: cargo xtask setup", command.get_program())
         });

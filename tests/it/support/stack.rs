@@ -47,6 +47,20 @@ impl Running {
         super::Ipmitool::new(&self.description)
     }
 
+    /// `ferrite` itself with these words, on the stack's bus, not started.
+    pub(crate) fn ferrite(&self, words: &str) -> Command {
+        let mut command = Command::new(xtask::workspace::target_dir(false).unwrap().join("ferrite"));
+        command.args(words.split_whitespace()).env("DBUS_SYSTEM_BUS_ADDRESS", &self.description.bus_address);
+        command
+    }
+
+    /// What `ferrite ctl` says with these words.
+    pub(crate) fn ctl(&self, words: &str) -> super::Answer {
+        let answer = super::Answer::of(self.ferrite(&format!("ctl {words}")));
+        assert!(answer.success, "ferrite ctl {words}: {answer:#?}");
+        answer
+    }
+
     /// The board's own account of itself.
     pub(crate) fn board(&self) -> BoardState {
         self.control().state().unwrap()

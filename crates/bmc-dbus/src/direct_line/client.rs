@@ -2,21 +2,26 @@
 
 use std::{
     collections::HashMap,
+    io::{ErrorKind, Write as _},
     num::NonZeroU32,
-    os::{fd::OwnedFd as StdFd, unix::net::UnixStream as StdStream},
+    os::{fd::OwnedFd as StdFd, unix::net::UnixStream},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use futures_util::StreamExt as _;
-use tokio::{net::UnixStream, sync::oneshot, sync::watch, task::AbortHandle};
+use tokio::{
+    sync::{Notify, oneshot, watch},
+    task::AbortHandle,
+    time::Instant,
+};
 use zbus::{
     Connection, Message, OwnedFd,
     fdo::{DBusProxy, NameOwnerChangedStream},
     message::Type,
 };
 
-use super::{IN_FLIGHT, frames::Frames};
+use super::{IN_FLIGHT, Stream, frames::Frames, watch_for_input};
 use crate::{
     execute::{Call, Reply},
     names::ipmi,
@@ -24,6 +29,9 @@ use crate::{
 
 /// How long a command may take, if not told otherwise.
 const DEADLINE: Duration = Duration::from_secs(5);
+
+/// How often calls on the line are looked at for that. A timer for each call would wake the runtime once more for each.
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// How long to wait before a line that ended, or could not be had, is asked for again.
 const REDIAL: Duration = Duration::from_secs(1);
@@ -63,6 +71,8 @@ struct Shared {
 struct Link {
     state: Mutex<State>,
     mode: watch::Sender<Mode>,
+    /// A call was made while none was being looked at.
+    busy: Notify,
 }
 
 /// How commands reach ipmid.
@@ -75,9 +85,18 @@ enum Mode {
 
 #[derive(Debug, Default)]
 struct State {
-    stream: Option<Arc<UnixStream>>,
+    stream: Option<Arc<Stream>>,
     serial: u32,
-    waiting: HashMap<NonZeroU32, oneshot::Sender<Message>>,
+    waiting: HashMap<NonZeroU32, Waiting>,
+    /// Whether [`Link::sweep`] looks at those who wait.
+    swept: bool,
+}
+
+/// Who waits for an answer.
+#[derive(Debug)]
+struct Waiting {
+    since: Instant,
+    sender: oneshot::Sender<Result<Message, ExecuteError>>,
 }
 
 impl DirectLine {
@@ -93,6 +112,7 @@ impl DirectLine {
         let link = Arc::new(Link {
             state: Mutex::default(),
             mode: watch::Sender::new(if present { Mode::Bus } else { Mode::Absent }),
+            busy: Notify::new(),
         });
         if present {
             // So that the first command takes the line already.
@@ -120,34 +140,32 @@ impl DirectLine {
         Presence(self.0.link.mode.subscribe())
     }
 
-    /// Has ipmid execute `call`, with the default deadline of 5 s. Many may be in flight at once.
+    /// Has ipmid execute `call`, with a deadline of 5 s (up to 6 s over the line). Many may be in flight at once.
     ///
     /// # Errors
     /// [`ExecuteError`].
     pub async fn execute(&self, call: Call) -> Result<Reply, ExecuteError> {
-        match tokio::time::timeout(DEADLINE, self.execute_unbounded(call)).await {
-            Ok(reply) => reply,
-            Err(_) => Err(ExecuteError::Deadline),
-        }
-    }
-
-    async fn execute_unbounded(&self, call: Call) -> Result<Reply, ExecuteError> {
         let mode = *self.0.link.mode.borrow();
         let reply = match mode {
             Mode::Absent => return Err(ExecuteError::Absent),
             Mode::Direct => self.0.link.call(&call)?.answer().await?,
-            Mode::Bus => {
-                let arguments = (call.net_fn, call.lun, call.command, call.data, call.options.to_dict());
-                let connection = &self.0.connection;
-                connection
-                    .call_method(Some(ipmi::SERVICE), ipmi::PATH, Some(ipmi::SERVER), "execute", &arguments)
-                    .await?
-            }
+            Mode::Bus => match tokio::time::timeout(DEADLINE, self.call_over_bus(call)).await {
+                Ok(reply) => reply?,
+                Err(_) => return Err(ExecuteError::Deadline),
+            },
         };
         if reply.message_type() == Type::Error {
             return Err(zbus::Error::from(reply).into());
         }
         Ok(reply.body().deserialize::<(Reply,)>()?.0)
+    }
+
+    async fn call_over_bus(&self, call: Call) -> zbus::Result<Message> {
+        let arguments = (call.net_fn, call.lun, call.command, call.data, call.options.to_dict());
+        let connection = &self.0.connection;
+        connection
+            .call_method(Some(ipmi::SERVICE), ipmi::PATH, Some(ipmi::SERVER), "execute", &arguments)
+            .await
     }
 }
 
@@ -185,12 +203,12 @@ impl Presence {
 struct InFlight<'a> {
     link: &'a Link,
     serial: NonZeroU32,
-    answer: oneshot::Receiver<Message>,
+    answer: oneshot::Receiver<Result<Message, ExecuteError>>,
 }
 
 impl InFlight<'_> {
     async fn answer(mut self) -> Result<Message, ExecuteError> {
-        (&mut self.answer).await.map_err(|_| ExecuteError::Interrupted)
+        (&mut self.answer).await.unwrap_or(Err(ExecuteError::Interrupted))
     }
 }
 
@@ -205,7 +223,7 @@ impl Link {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn pick_up(&self, stream: UnixStream) -> Arc<UnixStream> {
+    fn pick_up(&self, stream: Stream) -> Arc<Stream> {
         let stream = Arc::new(stream);
         self.lock().stream = Some(Arc::clone(&stream));
         self.mode.send_replace(Mode::Direct);
@@ -214,10 +232,7 @@ impl Link {
 
     /// Ends the line; who waits for an answer learns of it.
     fn hang_up(&self, mode: Mode) {
-        let mut state = self.lock();
-        state.stream = None;
-        state.waiting.clear();
-        drop(state);
+        self.lock().end();
         self.mode.send_replace(mode);
     }
 
@@ -236,37 +251,52 @@ impl Link {
             .serial(serial)
             .build(&arguments)?;
         let bytes = message.data();
-        match stream.try_write(bytes) {
+        match stream.get_ref().write(bytes) {
             Ok(written) if written == bytes.len() => {}
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Err(ExecuteError::Busy),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(ExecuteError::Busy),
             // Half a message puts the stream out of step for good.
             Ok(_) | Err(_) => {
-                state.stream = None;
-                state.waiting.clear();
+                state.end();
                 return Err(ExecuteError::Interrupted);
             }
         }
         let (sender, answer) = oneshot::channel();
-        state.waiting.insert(serial, sender);
+        state.waiting.insert(serial, Waiting { since: Instant::now(), sender });
+        if !state.swept {
+            state.swept = true;
+            self.busy.notify_one();
+        }
         Ok(InFlight { link: self, serial, answer })
     }
 
+    /// Ends the wait of those whose answer does not come. Runs beside [`Link::pump`], and never ends.
+    async fn sweep(&self) {
+        loop {
+            self.busy.notified().await;
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                let mut state = self.lock();
+                state.give_up_before(Instant::now() - DEADLINE);
+                state.swept = !state.waiting.is_empty();
+                if !state.swept {
+                    break;
+                }
+            }
+        }
+    }
+
     /// Hands answers to who waits for them until the line ends.
-    async fn pump(&self, stream: &UnixStream) -> zbus::Result<()> {
+    async fn pump(&self, stream: &Stream) -> zbus::Result<()> {
         let mut frames = Frames::default();
         loop {
-            stream.readable().await?;
-            match stream.try_read_buf(frames.buffer()) {
-                Ok(0) => return Ok(()),
-                Ok(_) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
-                Err(error) => return Err(error.into()),
+            if !frames.read(stream.readable().await?)? {
+                return Ok(());
             }
             while let Some(message) = frames.next()? {
                 let Some(serial) = message.header().reply_serial() else { continue };
-                if let Some(sender) = self.lock().waiting.remove(&serial) {
+                if let Some(Waiting { sender, .. }) = self.lock().waiting.remove(&serial) {
                     // Who waited may have given up.
-                    let _ = sender.send(message);
+                    let _ = sender.send(Ok(message));
                 }
             }
         }
@@ -274,6 +304,19 @@ impl Link {
 }
 
 impl State {
+    fn end(&mut self) {
+        self.stream = None;
+        self.waiting.clear();
+        self.swept = false;
+    }
+
+    fn give_up_before(&mut self, limit: Instant) {
+        for (_, Waiting { sender, .. }) in self.waiting.extract_if(|_, waiting| waiting.since <= limit) {
+            // Who waited may have given up.
+            let _ = sender.send(Err(ExecuteError::Deadline));
+        }
+    }
+
     fn next_serial(&mut self) -> NonZeroU32 {
         self.serial = self.serial.wrapping_add(1);
         NonZeroU32::new(self.serial).unwrap_or_else(|| {
@@ -283,16 +326,12 @@ impl State {
     }
 }
 
-async fn dial(connection: &Connection) -> zbus::Result<UnixStream> {
+async fn dial(connection: &Connection) -> zbus::Result<Stream> {
     let reply = connection
         .call_method(Some(ipmi::SERVICE), ipmi::PATH, Some(ipmi::DIRECT_LINE), "Connect", &())
         .await?;
-    let stream = StdStream::from(StdFd::from(reply.body().deserialize::<OwnedFd>()?));
-    stream.set_nonblocking(true)?;
-    let stream = UnixStream::from_std(stream)?;
-    // The runtime learns only now that the socket takes bytes; before that the first command would be refused as busy.
-    stream.writable().await?;
-    Ok(stream)
+    let stream = UnixStream::from(StdFd::from(reply.body().deserialize::<OwnedFd>()?));
+    Ok(watch_for_input(stream)?)
 }
 
 /// Keeps the line up for as long as ipmid is there, one ipmid after the other.
@@ -300,13 +339,16 @@ async fn keep_line(
     connection: Connection,
     link: Arc<Link>,
     mut changes: NameOwnerChangedStream,
-    mut stream: Option<Arc<UnixStream>>,
+    mut stream: Option<Arc<Stream>>,
 ) {
     loop {
         let absent = *link.mode.borrow() == Mode::Absent;
         let end = async {
             match &stream {
-                Some(stream) => link.pump(stream).await,
+                Some(stream) => tokio::select! {
+                    ended = link.pump(stream) => ended,
+                    () = link.sweep() => Ok(()),
+                },
                 None if absent => std::future::pending().await,
                 None => {
                     tokio::time::sleep(REDIAL).await;

@@ -1,8 +1,12 @@
 //! Whole D-Bus messages out of a byte stream.
 
-use std::{io, os::fd::OwnedFd};
+use std::{
+    io::{self, ErrorKind, Read as _},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+};
 
 use futures_util::FutureExt as _;
+use tokio::io::unix::AsyncFdReadyGuard;
 use zbus::{Message, connection::socket::ReadHalf, export::async_trait::async_trait};
 
 /// The longest message taken: IPMI data is at most a few hundred bytes, so this only stops a peer that is out of step.
@@ -11,7 +15,7 @@ const MAX_MESSAGE: usize = 64 * 1024;
 /// The fixed part of a message's header (D-Bus specification, "Message Format").
 const PRIMARY_HEADER: usize = 16;
 
-/// How much is read at once, at least: some twenty commands.
+/// How much is read at once: some twenty commands.
 const READ: usize = 4096;
 
 /// Bytes that have arrived, cut into messages. Keeps a half message across calls, so that reading may be cancelled.
@@ -22,10 +26,26 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// Where to read more into.
-    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
-        self.bytes.reserve(READ);
-        &mut self.bytes
+    /// Takes what has arrived; `false` where the peer has closed.
+    ///
+    /// # Errors
+    /// What the kernel says of the socket.
+    pub(super) fn read(&mut self, mut ready: AsyncFdReadyGuard<'_, UnixStream>) -> io::Result<bool> {
+        let mut chunk = [0; READ];
+        let mut stream = ready.get_inner();
+        let length = match stream.read(&mut chunk) {
+            Ok(0) => return Ok(false),
+            Ok(length) => length,
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            Err(error) => return Err(error),
+        };
+        if length < READ {
+            // That was all; the kernel tells when there is more.
+            ready.clear_ready();
+        }
+        self.bytes.extend_from_slice(chunk.get(..length).unwrap_or_default());
+        Ok(true)
     }
 
     /// The next whole message, if it is there.

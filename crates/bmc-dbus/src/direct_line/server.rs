@@ -1,15 +1,17 @@
 //! ipmid's end.
 
-use std::{collections::HashMap, future::Future, io, os::unix::net::UnixStream as StdStream, pin::Pin};
+use std::{
+    collections::HashMap,
+    future::Future,
+    io::{self, ErrorKind, Write as _},
+    os::unix::net::UnixStream,
+    pin::Pin,
+};
 
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::UnixStream,
-};
 use zbus::{Message, OwnedVariant, message::Type};
 
-use super::{IN_FLIGHT, frames::Frames};
+use super::{IN_FLIGHT, frames::Frames, watch_for_input};
 use crate::{
     execute::{Call, Options, Reply},
     names::ipmi,
@@ -23,21 +25,21 @@ type Arguments = (u8, u8, u8, Vec<u8>, HashMap<String, OwnedVariant>);
 /// no more calls while as many as allowed are being executed.
 ///
 /// # Errors
-/// What the kernel says of the socket, or `InvalidData` where what arrives is no D-Bus message.
-pub async fn serve<F, R>(stream: StdStream, handler: F) -> io::Result<()>
+/// What the kernel says of the socket, `InvalidData` where what arrives is no D-Bus message, `WouldBlock` where the peer does not
+/// read its answers.
+pub async fn serve<F, R>(stream: UnixStream, handler: F) -> io::Result<()>
 where
     F: Fn(Call) -> R,
     R: Future<Output = Reply>,
 {
-    stream.set_nonblocking(true)?;
-    let mut stream = UnixStream::from_std(stream)?;
+    let stream = watch_for_input(stream)?;
     let mut frames = Frames::default();
     let mut running = FuturesUnordered::new();
     let mut out = Vec::new();
     loop {
         tokio::select! {
-            read = stream.read_buf(frames.buffer()), if running.len() < IN_FLIGHT => {
-                if read? == 0 {
+            ready = stream.readable(), if running.len() < IN_FLIGHT => {
+                if !frames.read(ready?)? {
                     return Ok(());
                 }
             }
@@ -53,9 +55,17 @@ where
             }
         }
         if !out.is_empty() {
-            stream.write_all(&out).await?;
+            write(stream.get_ref(), &out)?;
             out.clear();
         }
+    }
+}
+
+/// The client has no more calls in flight than answers fit the socket's buffer: one that is full is a client that does not read.
+fn write(mut stream: &UnixStream, bytes: &[u8]) -> io::Result<()> {
+    match stream.write(bytes)? {
+        written if written == bytes.len() => Ok(()),
+        _ => Err(ErrorKind::WouldBlock.into()),
     }
 }
 

@@ -2,70 +2,112 @@
 
 use std::{collections::HashMap, os::fd::AsFd as _};
 
-use gpio_cdev::{EventRequestFlags, EventType, Line, LineEventHandle, LineHandle, LineRequestFlags};
+use gpio_cdev::{Chip, EventRequestFlags, EventType, Line, LineEventHandle, LineHandle, LineRequestFlags};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::{io::unix::AsyncFd, sync::mpsc};
 
-use super::{GpioError, LineEvent, Outputs};
+use super::{GpioError, LineEvent, Outputs, no_lines};
 
 /// Who holds the lines, as `gpioinfo` shows it.
 const CONSUMER: &str = "ferrite";
 
 type Events = mpsc::Sender<Result<LineEvent, GpioError>>;
 
-/// Output lines, each requested at its first use and held from then on.
+/// Output lines, each requested when it is set and held until it is released.
 pub(super) struct Chips {
+    outputs: HashMap<String, Line>,
     held: HashMap<String, LineHandle>,
 }
 
 #[allow(
     deprecated,
-    reason = "`AsyncFd::register` wants AsFd, which LineEventHandle lacks; the handle owns its file"
+    reason = "`register` is unsafe for descriptors that may be swapped; the handle owns its file"
 )]
-pub(super) fn open(inputs: &[String], events: &Events) -> Result<Chips, GpioError> {
+pub(super) fn open(inputs: &[String], outputs: &[String], events: &Events) -> Result<Chips, GpioError> {
+    // All are looked for before the first is requested: a board that is not complete yet is left alone.
+    let mut found = find(inputs.iter().chain(outputs))?;
     for name in inputs {
-        let line = find(name)?;
+        let Some(line) = found.get(name) else { continue };
         let handle = line
             .events(LineRequestFlags::INPUT, EventRequestFlags::BOTH_EDGES, CONSUMER)
-            .map_err(|error| refused(name, &error))?;
-        let descriptor = AsyncFd::new(handle).map_err(|error| refused(name, &error))?;
+            .map_err(|error| refused(line, name, &error))?;
+        let descriptor = AsyncFd::new(handle).map_err(|error| refused(line, name, &error))?;
         tokio::spawn(watch(name.clone(), descriptor, events.clone()));
     }
-    Ok(Chips { held: HashMap::new() })
+    found.retain(|name, _| outputs.contains(name));
+    Ok(Chips { outputs: found, held: HashMap::new() })
 }
 
 impl Outputs for Chips {
-    fn set(&mut self, line: &str, high: bool) -> Result<(), GpioError> {
+    fn set(&mut self, name: &str, high: bool) -> Result<(), GpioError> {
         let value = u8::from(high);
-        if let Some(handle) = self.held.get(line) {
-            return handle.set_value(value).map_err(|error| refused(line, &error));
+        let line = self
+            .outputs
+            .get(name)
+            .ok_or_else(|| GpioError::NoLine { lines: name.to_owned(), chips: String::new() })?;
+        if let Some(handle) = self.held.get(name) {
+            return handle.set_value(value).map_err(|error| refused(line, name, &error));
         }
-        let handle = find(line)?
+        let handle = line
             .request(LineRequestFlags::OUTPUT, value, CONSUMER)
-            .map_err(|error| refused(line, &error))?;
-        self.held.insert(line.to_owned(), handle);
+            .map_err(|error| refused(line, name, &error))?;
+        self.held.insert(name.to_owned(), handle);
         Ok(())
+    }
+
+    fn release(&mut self, name: &str) {
+        self.held.remove(name);
     }
 }
 
-fn refused(line: &str, error: &dyn std::fmt::Display) -> GpioError {
-    GpioError::Line { line: line.to_owned(), reason: error.to_string() }
+/// What the kernel says, with the chip and whoever holds the line.
+fn refused(line: &Line, name: &str, error: &dyn std::fmt::Display) -> GpioError {
+    let holder = line.info().ok().and_then(|info| info.consumer().map(str::to_owned));
+    let holder = holder.map(|holder| format!(" (held by `{holder}`)")).unwrap_or_default();
+    let chip = line.chip();
+    GpioError::Line {
+        line: name.to_owned(),
+        place: format!("{} line {}", chip.path().display(), line.offset()),
+        reason: format!("{error}{holder}"),
+    }
 }
 
-fn find(name: &str) -> Result<Line, GpioError> {
-    let chips = gpio_cdev::chips().map_err(|error| refused(name, &error))?;
-    chips
-        .flatten()
-        .flat_map(|chip| chip.lines())
-        .find(|line| line.info().is_ok_and(|info| info.name() == Some(name)))
-        .ok_or_else(|| GpioError::NoLine(name.to_owned()))
+/// The lines of these names, on whichever chip each is; where several have one name, the first of the lowest chip.
+fn find<'a>(names: impl Iterator<Item = &'a String>) -> Result<HashMap<String, Line>, GpioError> {
+    let none = |error: &dyn std::fmt::Display| GpioError::Lost(format!("/dev: {error}"));
+    let (mut chips, mut seen) = (Vec::<Chip>::new(), Vec::new());
+    for chip in gpio_cdev::chips().map_err(|error| none(&error))? {
+        match chip {
+            Ok(chip) => chips.push(chip),
+            Err(error) => seen.push(format!("a chip that cannot be opened: {error}")),
+        }
+    }
+    chips.sort_by(|one, other| one.path().cmp(other.path()));
+    let mut all = HashMap::new();
+    for chip in &chips {
+        seen.push(format!("{} [{}]: {} lines", chip.path().display(), chip.label(), chip.num_lines()));
+        for line in chip.lines() {
+            if let Some(name) = line.info().ok().and_then(|info| info.name().map(str::to_owned)) {
+                all.entry(name).or_insert(line);
+            }
+        }
+    }
+    let mut found = HashMap::new();
+    let mut missing = Vec::new();
+    for name in names {
+        match all.get(name) {
+            Some(line) => drop(found.insert(name.clone(), line.clone())),
+            None => missing.push(name.as_str()),
+        }
+    }
+    if missing.is_empty() { Ok(found) } else { Err(no_lines(&missing, &seen)) }
 }
 
 /// Sends the level now and at each change, until nobody listens.
 async fn watch(name: String, mut descriptor: AsyncFd<LineEventHandle>, events: Events) {
     let mut levels = match descriptor.get_ref().get_value() {
         Ok(value) => Ok(vec![value != 0]),
-        Err(error) => Err(refused(&name, &error)),
+        Err(error) => Err(lost(&name, &error)),
     };
     loop {
         match levels {
@@ -77,7 +119,7 @@ async fn watch(name: String, mut descriptor: AsyncFd<LineEventHandle>, events: E
                 }
             }
             Err(error) => {
-                let _ = events.send(Err(GpioError::Lost(error.to_string()))).await;
+                let _ = events.send(Err(error)).await;
                 return;
             }
         }
@@ -88,18 +130,22 @@ async fn watch(name: String, mut descriptor: AsyncFd<LineEventHandle>, events: E
     }
 }
 
+fn lost(name: &str, error: &dyn std::fmt::Display) -> GpioError {
+    GpioError::Lost(format!("gpio line `{name}`: {error}"))
+}
+
 /// The levels after each edge that the kernel queued, and the level now where the queue overflowed (it holds 16).
 async fn changes(name: &str, descriptor: &mut AsyncFd<LineEventHandle>) -> Result<Vec<bool>, GpioError> {
-    let mut guard = descriptor.readable_mut().await.map_err(|error| refused(name, &error))?;
+    let mut guard = descriptor.readable_mut().await.map_err(|error| lost(name, &error))?;
     let mut levels = Vec::new();
     while levels.len() < 16 && queued(guard.get_inner()) {
-        let event = guard.get_inner_mut().get_event().map_err(|error| refused(name, &error))?;
+        let event = guard.get_inner_mut().get_event().map_err(|error| lost(name, &error))?;
         levels.push(event.event_type() == EventType::RisingEdge);
     }
     if !queued(guard.get_inner()) {
         guard.clear_ready();
     }
-    let now = guard.get_inner().get_value().map_err(|error| refused(name, &error))? != 0;
+    let now = guard.get_inner().get_value().map_err(|error| lost(name, &error))? != 0;
     if levels.last() != Some(&now) {
         levels.push(now);
     }
@@ -108,6 +154,6 @@ async fn changes(name: &str, descriptor: &mut AsyncFd<LineEventHandle>) -> Resul
 
 /// Whether a read would not block: the descriptor is a blocking one.
 fn queued(handle: &LineEventHandle) -> bool {
-    let mut descriptors = [PollFd::new(handle.file().as_fd(), PollFlags::POLLIN)];
+    let mut descriptors = [PollFd::new(handle.as_fd(), PollFlags::POLLIN)];
     poll(&mut descriptors, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }

@@ -10,7 +10,7 @@ mod tests;
 
 use std::{path::PathBuf, str::FromStr};
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 
 /// Events that wait for the caller. More than this many unread changes stop the backend, not the memory.
 const QUEUE: usize = 64;
@@ -18,15 +18,25 @@ const QUEUE: usize = 64;
 /// Why a line cannot be used, or no line can any more.
 #[derive(Debug, thiserror::Error)]
 pub enum GpioError {
-    /// No chip has a line of this name.
-    #[error("no gpio line is named `{0}`\nhint: `gpioinfo` lists the names, which come from the device tree")]
-    NoLine(String),
+    /// No chip has lines of these names.
+    #[error(
+        "no gpio line is named {lines}{chips}\nhint: `gpioinfo` lists the names, which come from the device tree; the chip's driver \
+         may still be loading"
+    )]
+    NoLine {
+        /// The names, each quoted.
+        lines: String,
+        /// Where they were looked for.
+        chips: String,
+    },
     /// The kernel refuses the line, mostly because something else holds it.
-    #[error("gpio line `{line}`: {reason}")]
+    #[error("gpio line `{line}` ({place}): {reason}")]
     Line {
         /// The line's name.
         line: String,
-        /// What the kernel says.
+        /// Chip and offset.
+        place: String,
+        /// What the kernel says, and who holds the line.
         reason: String,
     },
     /// The board at the socket refuses what was asked.
@@ -42,6 +52,16 @@ impl GpioError {
     pub fn is_lost(&self) -> bool {
         matches!(self, Self::Lost(_))
     }
+}
+
+/// What is missing, and where it was looked for.
+fn no_lines(missing: &[&str], chips: &[String]) -> GpioError {
+    let lines = missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let chips = match chips {
+        [] => ": there is no gpio chip in /dev".to_owned(),
+        chips => format!(" (searched {})", chips.join("; ")),
+    };
+    GpioError::NoLine { lines, chips }
 }
 
 /// The level of an input, at the start and after each change.
@@ -60,6 +80,9 @@ pub trait Outputs: Send {
     /// # Errors
     /// [`GpioError`] where there is no such line, or none any more.
     fn set(&mut self, line: &str, high: bool) -> Result<(), GpioError>;
+
+    /// Holds `line` no longer, so that what else is wired to it (a front panel's button, say) can drive it.
+    fn release(&mut self, line: &str);
 }
 
 /// Where the lines are.
@@ -87,20 +110,37 @@ impl FromStr for Source {
 pub struct Lines {
     outputs: Box<dyn Outputs>,
     events: mpsc::Receiver<Result<LineEvent, GpioError>>,
+    /// What still has to reach a socket.
+    sending: Option<JoinHandle<()>>,
 }
 
 impl Lines {
-    /// Opens `source` and watches `inputs`; each gives one event now and one at every change.
+    /// Opens `source` and watches `inputs`; each gives one event now and one at every change. `outputs` are not touched, but the
+    /// kernel's must be there.
     ///
     /// # Errors
-    /// [`GpioError`] where the source or one of the inputs is not there.
-    pub async fn open(source: &Source, inputs: &[String]) -> Result<Self, GpioError> {
+    /// [`GpioError`] where the source or lines are not there: all that are missing are named.
+    pub async fn open(source: &Source, inputs: &[String], outputs: &[String]) -> Result<Self, GpioError> {
         let (sender, events) = mpsc::channel(QUEUE);
-        let outputs: Box<dyn Outputs> = match source {
-            Source::Cdev => Box::new(cdev::open(inputs, &sender)?),
-            Source::Socket(path) => Box::new(socket::open(path, inputs, sender).await?),
-        };
-        Ok(Self { outputs, events })
+        match source {
+            Source::Cdev => {
+                let outputs = Box::new(cdev::open(inputs, outputs, &sender)?);
+                Ok(Self { outputs, events, sending: None })
+            }
+            Source::Socket(path) => {
+                let (board, sending) = socket::open(path, inputs, sender).await?;
+                Ok(Self { outputs: Box::new(board), events, sending: Some(sending) })
+            }
+        }
+    }
+
+    /// Ends once the outputs that were set have reached the board. Every line is released.
+    pub async fn close(self) {
+        drop(self.outputs);
+        if let Some(sending) = self.sending {
+            // It fails only if it panicked; there is nothing left to send then.
+            let _ = sending.await;
+        }
     }
 
     /// The next level of an input. Safe to cancel.
@@ -118,5 +158,10 @@ impl Lines {
     /// As [`Outputs::set`].
     pub fn set(&mut self, line: &str, high: bool) -> Result<(), GpioError> {
         self.outputs.set(line, high)
+    }
+
+    /// Holds an output no longer; see [`Outputs::release`].
+    pub fn release(&mut self, line: &str) {
+        self.outputs.release(line);
     }
 }

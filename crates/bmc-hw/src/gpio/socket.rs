@@ -13,6 +13,7 @@ use tokio::{
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::mpsc,
+    task::JoinHandle,
 };
 
 use super::{GpioError, LineEvent, Outputs, QUEUE};
@@ -43,7 +44,7 @@ pub(super) async fn open(
     path: &Path,
     inputs: &[String],
     events: mpsc::Sender<Result<LineEvent, GpioError>>,
-) -> Result<Board, GpioError> {
+) -> Result<(Board, JoinHandle<()>), GpioError> {
     let stream = UnixStream::connect(path)
         .await
         .map_err(|error| GpioError::Lost(format!("cannot connect to {}: {error}", path.display())))?;
@@ -51,9 +52,9 @@ pub(super) async fn open(
     let (outgoing, lines) = mpsc::channel(QUEUE);
     let board = Board { outgoing };
     board.send(&Ask::Watch { watch: inputs })?;
-    tokio::spawn(send_lines(write, lines));
+    let sending = tokio::spawn(send_lines(write, lines));
     tokio::spawn(receive_lines(read, events));
-    Ok(board)
+    Ok((board, sending))
 }
 
 impl Board {
@@ -68,6 +69,9 @@ impl Outputs for Board {
     fn set(&mut self, line: &str, high: bool) -> Result<(), GpioError> {
         self.send(&Ask::Set { set: line, value: high })
     }
+
+    /// The board keeps the level: its lines have no other driver.
+    fn release(&mut self, _: &str) {}
 }
 
 /// Ends with the sender, or with the socket; the receiving half reports the latter.

@@ -20,7 +20,7 @@ async fn a_socket_board_tells_levels_takes_outputs_and_its_end_is_seen() {
     };
     let client = async {
         let source = Source::Socket(path.clone());
-        let mut lines = Lines::open(&source, &["power-ok".to_owned()]).await.unwrap();
+        let mut lines = Lines::open(&source, &["power-ok".to_owned()], &[]).await.unwrap();
         assert_eq!(lines.next().await.unwrap(), LineEvent { line: "power-ok".to_owned(), high: true });
         lines.set("nmi", false).unwrap();
         let refused = lines.next().await.unwrap_err();
@@ -35,4 +35,41 @@ fn a_source_is_cdev_or_a_socket() {
     assert_eq!("cdev".parse(), Ok(Source::Cdev));
     assert_eq!("unix:/run/g".parse(), Ok(Source::Socket("/run/g".into())));
     assert!("unix:".parse::<Source>().unwrap_err().contains("hint"));
+}
+
+#[tokio::test]
+async fn what_was_set_before_the_end_reaches_the_board() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("gpio.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let mut lines = Lines::open(&Source::Socket(path), &[], &[]).await.unwrap();
+    for _ in 0..50 {
+        lines.set("nmi", true).unwrap();
+    }
+    lines.set("nmi", false).unwrap();
+    lines.close().await;
+    let mut asked = BufReader::new(listener.accept().await.unwrap().0).lines();
+    let mut last = String::new();
+    while let Some(line) = asked.next_line().await.unwrap() {
+        last = line;
+    }
+    assert_eq!(last, r#"{"set":"nmi","value":false}"#);
+}
+
+#[tokio::test]
+async fn lines_that_no_chip_has_are_all_named() {
+    // Holds with chips and without: no board has such names.
+    let names = ["ferrite-test-x", "ferrite-test-y"].map(str::to_owned);
+    let Err(error) = Lines::open(&Source::Cdev, &names[..1], &names[1..]).await else { panic!("they exist") };
+    let text = error.to_string();
+    assert!(text.contains("`ferrite-test-x`, `ferrite-test-y`") && !error.is_lost(), "{text}");
+}
+
+#[test]
+fn a_missing_line_is_told_with_the_chips_that_were_searched() {
+    let error = no_lines(&["a"], &["/dev/gpiochip0 [1e780000.gpio]: 208 lines".to_owned()]).to_string();
+    assert!(
+        error.starts_with("no gpio line is named `a` (searched /dev/gpiochip0 [1e780000.gpio]: 208 lines)\n")
+    );
+    assert!(no_lines(&["a"], &[]).to_string().contains("no gpio chip"));
 }

@@ -22,6 +22,23 @@ pub(super) fn read(line: &Line, who: &str) -> Result<SecretBytes, Failure> {
     if first == second { Ok(first) } else { Err(Failure::Failed("the two passwords differ".into())) }
 }
 
+/// How long the BMC key is (v2.0§13.33).
+const KG_LENGTH: usize = 20;
+
+/// The BMC key in `file`, filled up with zeros as clients fill theirs up.
+pub(super) fn kg(file: &str) -> Result<SecretBytes, Failure> {
+    let bytes = std::fs::read(file).map_err(|error| Failure::Failed(format!("{file}: {error}")))?;
+    let kg = without_line_end(bytes);
+    match kg.as_bytes().len() {
+        length @ 1..=KG_LENGTH => {
+            Ok(SecretBytes::new([kg.as_bytes(), &vec![0; KG_LENGTH - length]].concat()))
+        }
+        length => {
+            Err(Failure::Failed(format!("{file}: a key has 1 to {KG_LENGTH} bytes, this one has {length}")))
+        }
+    }
+}
+
 fn line_of_stdin() -> io::Result<SecretBytes> {
     let mut bytes = Vec::with_capacity(256);
     io::stdin().lock().read_until(b'\n', &mut bytes)?;
@@ -55,6 +72,19 @@ fn without_line_end(mut bytes: Vec<u8>) -> SecretBytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_filled_up_and_one_that_is_too_long_or_empty_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kg");
+        let file = path.to_str().unwrap();
+        std::fs::write(file, "key\n").unwrap();
+        assert_eq!(kg(file).unwrap().as_bytes(), b"key\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        for (wrong, length) in [("x".repeat(21), "has 21"), ("\n".to_owned(), "has 0")] {
+            std::fs::write(file, wrong).unwrap();
+            assert!(kg(file).unwrap_err().to_string().contains(length));
+        }
+    }
 
     #[test]
     fn only_one_line_end_is_cut_off() {

@@ -130,7 +130,7 @@ async fn user_names(connection: &Connection) -> HashMap<u64, String> {
 
 async fn lan_channel(connection: &Connection, channel: &str) -> zbus::Result<zbus::Proxy<'static>> {
     let service = format!("{}{channel}", ipmi::CHANNEL_PREFIX);
-    let path = format!("{}/{channel}", ipmi::CHANNEL_ROOT);
+    let path = ipmi::channel_path(channel);
     // Discards are read on demand and never signalled, so that nothing may be cached.
     zbus::proxy::Builder::new(connection)
         .destination(service)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bmc_dbus::users::{NO_ACCESS, UserEntry, UserError, UserTableProxy};
+use bmc_dbus::users::{NO_ACCESS, SecretBytes, UserEntry, UserError, UserTableProxy};
 use serde::Serialize;
 
 use super::{
@@ -22,6 +22,7 @@ usage: ferrite ctl user [list]
        ferrite ctl user password USER [--password-file FILE]
        ferrite ctl user privilege USER LEVEL [--channel NUMBER]
        ferrite ctl user enable|disable|delete USER
+       ferrite ctl user kg --file FILE | --clear
 
   NAME   a letter or `_`, then letters, digits and `_`, at most 16 in all
   USER   a name or a slot number
@@ -31,10 +32,13 @@ usage: ferrite ctl user [list]
   --password-file FILE  holds the password, 1 to 20 bytes; without it, it is asked for, or read as one line from a pipe
   --channel NUMBER      only there (default: each channel that the user has)
 
+  kg             sets the BMC key, a second secret that every login then needs (ipmitool -k), or clears it
+  --file FILE    holds the key, 1 to 20 bytes; a shorter one is filled up with zeros, as clients do
+
 There is no option for the password itself: every process can read a command line. No account exists until one is added.
 ",
-    flags: &[],
-    values: &["privilege", "password-file", "channel"],
+    flags: &["clear"],
+    values: &["privilege", "password-file", "channel", "file"],
     run: |line| Box::pin(run(line)),
 };
 
@@ -93,6 +97,7 @@ async fn run(line: Line) -> Result<Output, Failure> {
             let slot = table.create(name, &password::read(&line, name)?, privilege).await.map_err(refused)?;
             done(&line, slot, name, "added")
         }
+        ["kg"] => set_kg(&table, &line).await,
         [change, user] => {
             let UserEntry { slot, name, .. } = find(&table, user).await?;
             let word = match change {
@@ -114,6 +119,24 @@ async fn run(line: Line) -> Result<Output, Failure> {
         }
         _ => Err(line.misunderstood("user")),
     }
+}
+
+/// What a change of the BMC key came to.
+#[derive(Debug, Serialize)]
+struct KgDone {
+    kg_set: bool,
+}
+
+async fn set_kg(table: &UserTableProxy<'_>, line: &Line) -> Result<Output, Failure> {
+    let kg = match (line.value("file"), line.has("clear")) {
+        (Some(file), false) => password::kg(file)?,
+        (None, true) => SecretBytes::default(),
+        _ => return Err(Failure::Usage("kg wants either --file FILE or --clear".into())),
+    };
+    table.set_kg(&kg).await.map_err(refused)?;
+    let model = KgDone { kg_set: !kg.is_empty() };
+    let text = |model: &KgDone| if model.kg_set { "KG set\n" } else { "KG cleared\n" }.to_owned();
+    present(line, &model, text).map(Output::from)
 }
 
 async fn set_privilege(

@@ -14,7 +14,7 @@ use ipmi_wire::{
 use crate::{
     dispatch::{Caller, Entry, later, now},
     ipmid::Ipmid,
-    platform::sessions::Session,
+    platform::sessions::{Session, SessionTable},
 };
 
 pub(crate) const COMMANDS: &[Entry] = &[
@@ -24,7 +24,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
 ];
 
 /// How many session handles there are on the whole controller: six bits, 0 is none.
-const POSSIBLE_SESSIONS: u8 = 63;
+const MOST_SESSIONS: u8 = 63;
 
 /// "Command not supported for selected channel", a channel without sessions (v2.0§22.23).
 const CHANNEL_HAS_NO_SESSIONS: CompletionCode = CompletionCode(0x82);
@@ -34,10 +34,10 @@ async fn get_session_info(
     caller: &Caller,
     wanted: SessionSelector,
 ) -> Result<SessionInfo, CompletionCode> {
-    let sessions = ipmid.platform.sessions.active().await?;
+    let SessionTable { possible, active: sessions } = ipmid.platform.sessions.table().await?;
     let found = match wanted {
         SessionSelector::Current => sessions.iter().find(|session| Some(session.id) == caller.session_id),
-        SessionSelector::Index(index) if index > POSSIBLE_SESSIONS => {
+        SessionSelector::Index(index) if index > MOST_SESSIONS => {
             return Err(CompletionCode::INVALID_DATA_FIELD);
         }
         SessionSelector::Index(index) => sessions.get(usize::from(index).saturating_sub(1)),
@@ -51,14 +51,14 @@ async fn get_session_info(
         }
     };
     Ok(SessionInfo {
-        possible: POSSIBLE_SESSIONS,
-        active: count(&sessions),
+        possible: count(possible),
+        active: count(sessions.len()),
         session: found.map(active_session),
     })
 }
 
-fn count(sessions: &[Session]) -> u8 {
-    u8::try_from(sessions.len()).unwrap_or(POSSIBLE_SESSIONS).min(POSSIBLE_SESSIONS)
+fn count(sessions: usize) -> u8 {
+    u8::try_from(sessions).unwrap_or(MOST_SESSIONS).min(MOST_SESSIONS)
 }
 
 /// The response has room for four address bytes: an IPv6 console shows as 0.0.0.0 with its true port.
@@ -106,9 +106,8 @@ async fn get_channel_info(
     let channel = ipmid.channel(number, caller)?;
     let active_sessions = match channel.medium {
         ChannelMedium::Lan => {
-            let mut sessions = ipmid.platform.sessions.active().await?;
-            sessions.retain(|session| session.channel == channel.number);
-            count(&sessions)
+            let sessions = ipmid.platform.sessions.table().await?.active;
+            count(sessions.iter().filter(|session| session.channel == channel.number).count())
         }
         _ => 0,
     };

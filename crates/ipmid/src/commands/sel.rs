@@ -39,7 +39,9 @@ pub(crate) const COMMANDS: &[Entry] = &[
 const FREE_SPACE_MAX: u16 = 0xFFFE;
 /// Erasure is complete. seld erases before it answers, so that no client ever sees it in progress.
 const ERASED: u8 = 1;
-/// Records of these types have no time (v2.0§32.3).
+/// OEM records from here have a time (v2.0§32.2), as system events (02h) do.
+const FIRST_OEM_TYPE: u8 = 0xC0;
+/// OEM records from here have none (v2.0§32.3).
 const FIRST_UNTIMED_TYPE: u8 = 0xE0;
 
 async fn info(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<RepositoryInfo, CompletionCode> {
@@ -92,7 +94,7 @@ async fn add(ipmid: &Ipmid, _: &Caller, record: NewRecord) -> Result<RecordId, C
 
 /// The record with the time of its arrival, where its type has a time (v2.0§31.6).
 fn stamped(mut record: [u8; LENGTH], now: u32) -> [u8; LENGTH] {
-    if let [_, _, 0..FIRST_UNTIMED_TYPE, rest @ ..] = &mut record
+    if let [_, _, 0x02 | FIRST_OEM_TYPE..FIRST_UNTIMED_TYPE, rest @ ..] = &mut record
         && let Some(time) = rest.first_chunk_mut()
     {
         *time = now.to_le_bytes();

@@ -111,7 +111,7 @@ async fn close_session(
     request: CloseSessionRequest,
 ) -> Result<(), CompletionCode> {
     let sessions = &ipmid.platform.sessions;
-    let active = sessions.active().await?;
+    let active = sessions.table().await?.active;
     let (found, missing) = match request {
         CloseSessionRequest::Id(id) => {
             (active.iter().find(|session| session.id == id), CloseSession::INVALID_SESSION_ID)

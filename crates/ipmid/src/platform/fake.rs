@@ -18,7 +18,7 @@ use super::{
     lan::{Interface, Lan, LanOffer},
     power::{Power, PowerAction, PowerStatus, RestorePolicy},
     sensors::Sensors,
-    sessions::{Session, Sessions},
+    sessions::{Session, SessionTable, Sessions},
     users::{Table, Users},
 };
 use crate::{
@@ -139,8 +139,9 @@ impl Lan for Board {
 }
 
 impl Sessions for Board {
-    fn active(&self) -> Pending<'_, Vec<Session>> {
-        Box::pin(ready(Ok(self.sessions.lock().unwrap().clone())))
+    fn table(&self) -> Pending<'_, SessionTable> {
+        let active = self.sessions.lock().unwrap().clone();
+        Box::pin(ready(Ok(SessionTable { possible: 15, active })))
     }
 
     fn close<'a>(&'a self, session: &'a Session) -> Pending<'a, ()> {

@@ -6,10 +6,19 @@ use super::Pending;
 
 /// The seam to the owners of the LAN channels.
 pub trait Sessions: Send + Sync {
-    /// The active sessions of all channels, by handle.
-    fn active(&self) -> Pending<'_, Vec<Session>>;
+    /// The sessions of all channels.
+    fn table(&self) -> Pending<'_, SessionTable>;
     /// Ends one of them.
     fn close<'a>(&'a self, session: &'a Session) -> Pending<'a, ()>;
+}
+
+/// The sessions of all channels at one instant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionTable {
+    /// How many can be active at once.
+    pub possible: usize,
+    /// Those that are, by handle.
+    pub active: Vec<Session>,
 }
 
 /// An active session.

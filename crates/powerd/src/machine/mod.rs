@@ -1,6 +1,8 @@
 //! The host's power as a pure state machine: no clock, no line, no bus.
 //!
-//! States and behaviour follow x86-power-control. What to do comes out of [`Machine::poll_action`]; when to call
+//! States and behaviour follow x86-power-control, with these differences: power-ok is debounced; with an SIOS5 line, power that goes
+//! without a request or S5 is a power fault (there it is a beep); a host that went off while powerd was down is no loss of mains
+//! power, which the BMC's boot tells. What to do comes out of [`Machine::poll_action`]; when to call
 //! [`Machine::handle_timeout`] is in [`Machine::next_timeout`].
 
 #[cfg(test)]
@@ -19,8 +21,15 @@ pub struct Machine {
     /// What the host was doing before power or powerd went away.
     was_on: bool,
     new_boot: bool,
+    /// As believed; `settles` is when the other level will be.
+    power_ok: bool,
+    settles: Option<Instant>,
     post_complete: bool,
+    /// When the host that is no longer past POST counts as restarted.
+    warm_reset: Option<Instant>,
     s5: bool,
+    /// Panel buttons that are passed over.
+    masked: Vec<Input>,
     /// Outputs that are asserted, and until when.
     pulses: Vec<(Output, Instant)>,
     /// Since the panel's power button is down: when that means "off at once".
@@ -31,19 +40,24 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine that knows no line yet. `was_on` and `new_boot` are what the last run left behind.
-    pub fn new(settings: Settings, was_on: bool, new_boot: bool) -> Self {
+    /// A machine that knows no line yet.
+    pub fn new(settings: Settings, past: Past) -> Self {
+        let Past { was_on, new_boot, restart_cause, last_power_event } = past;
         Self {
             settings,
             state: State::Unknown,
             was_on,
             new_boot,
+            power_ok: false,
+            settles: None,
             post_complete: false,
+            warm_reset: None,
             s5: false,
+            masked: Vec::new(),
             pulses: Vec::new(),
             held: None,
             requested_cause: None,
-            status: Status::default(),
+            status: Status { restart_cause, last_power_event, ..Status::default() },
             actions: VecDeque::new(),
         }
     }
@@ -73,6 +87,19 @@ impl Machine {
         self.settings.restore_delay = delay;
     }
 
+    /// Passes a panel button over, or no longer.
+    pub fn mask(&mut self, button: Input, masked: bool) {
+        self.masked.retain(|other| *other != button);
+        if masked {
+            self.masked.push(button);
+        }
+    }
+
+    /// Whether a loss of mains power since the last run is dealt with, so that the next run need not.
+    pub fn is_restored(&self) -> bool {
+        !matches!(self.state, State::Unknown | State::RestoreDelay { .. })
+    }
+
     /// Notes the cause of the next restart in place of the one that its request implies.
     pub fn request_cause(&mut self, cause: RestartCause) {
         self.requested_cause = Some(cause);
@@ -87,7 +114,8 @@ impl Machine {
     pub fn next_timeout(&self) -> Option<Instant> {
         // Without lines nothing can be released; that happens when they are back.
         let pulses = self.pulses.iter().filter(|_| self.state != State::Unknown).map(|(_, until)| *until);
-        pulses.chain(self.held).chain(self.state.deadline()).min()
+        let settling = [self.held, self.settles, self.warm_reset, self.state.deadline()];
+        pulses.chain(settling.into_iter().flatten()).min()
     }
 
     /// Whether a request can be done now.
@@ -97,28 +125,49 @@ impl Machine {
     pub fn allows(&self, request: Request) -> Result<(), Refused> {
         let reason = match (self.state, request) {
             (State::Unknown, _) => "the power lines cannot be read",
+            _ if self.is_done(request) => return Ok(()),
             (State::Off | State::RestoreDelay { .. }, Request::On | Request::Off) => return Ok(()),
             (State::Off | State::RestoreDelay { .. }, _) => "the host is off",
-            (State::OnPost | State::OnOs, Request::On) => "the host is on",
             (State::OnPost | State::OnOs, _) => return Ok(()),
-            (State::GracefulOff { .. } | State::WaitForPowerOk { .. }, Request::Off) => return Ok(()),
+            (State::GracefulOff { .. }, Request::Off | Request::Cycle | Request::Reset) => return Ok(()),
+            (State::WaitForPowerOk { .. } | State::WaitForPowerOkLoss { .. }, Request::Off) => return Ok(()),
             (State::CycleOff { .. }, Request::Off) => return Ok(()),
             _ => "another transition is under way",
         };
         Err(Refused { request, state: self.state.name(), reason })
     }
 
-    /// Starts what a client asks for.
+    /// Whether the host is, or is about to be, what the request would make it.
+    fn is_done(&self, request: Request) -> bool {
+        match request {
+            Request::On => {
+                matches!(self.state, State::OnPost | State::OnOs | State::WaitForPowerOk { .. })
+            }
+            Request::Off => matches!(self.state, State::Off | State::WaitForPowerOkLoss { then: None, .. }),
+            Request::Soft => matches!(
+                self.state,
+                State::Off
+                    | State::GracefulOff { then: None, .. }
+                    | State::WaitForPowerOkLoss { then: None, .. }
+            ),
+            Request::Cycle | Request::GracefulReboot | Request::Reset | Request::Nmi => false,
+        }
+    }
+
+    /// Starts what a client asks for; nothing happens where it [is so already](Self::is_done).
     ///
     /// # Errors
     /// [`Refused`] where the state does not allow it.
     pub fn request(&mut self, now: Instant, request: Request, cause: RestartCause) -> Result<(), Refused> {
         self.allows(request)?;
+        if self.is_done(request) {
+            self.requested_cause = None;
+            return Ok(());
+        }
         let timings = self.settings.timings;
         match request {
             Request::On => self.power_on(now, cause, true),
-            Request::Off if !self.state.may_have_power() => self.enter(State::Off, "request: off"),
-            Request::Off => self.force_off(now, None, "request: off"),
+            Request::Off => self.off(now, "request: off"),
             Request::Cycle => self.force_off(now, Some(cause), "request: cycle"),
             Request::Soft => self.graceful_off(now, None, true, "request: soft off"),
             Request::GracefulReboot => self.graceful_off(now, Some(cause), true, "request: graceful reboot"),
@@ -130,11 +179,13 @@ impl Machine {
 
     /// An input that is asserted or no longer. The first [`Input::PowerOk`] makes the state known.
     pub fn input(&mut self, now: Instant, input: Input, asserted: bool) {
+        if self.masked.contains(&input) {
+            return;
+        }
         match input {
             Input::PowerOk if self.state == State::Unknown => self.found(now, asserted),
-            Input::PowerOk if asserted => self.power_came(),
-            Input::PowerOk => self.power_went(now),
-            Input::PostComplete => self.post(asserted),
+            Input::PowerOk => self.power_ok(now, asserted),
+            Input::PostComplete => self.post(now, asserted),
             Input::SioS5 => self.s5 = asserted,
             Input::PowerButton => self.power_button(now, asserted),
             Input::ResetButton if asserted && self.allows(Request::Reset).is_ok() => {
@@ -150,9 +201,14 @@ impl Machine {
 
     /// The lines are gone: nothing is known until the next [`Input::PowerOk`].
     pub fn lines_lost(&mut self) {
-        self.held = None;
+        (self.held, self.settles, self.warm_reset) = (None, None, None);
         // What was asserted is released as soon as there are lines again.
         self.enter(State::Unknown, "the power lines cannot be read");
+    }
+
+    /// powerd ends, the host does not: no output stays asserted, and nothing else changes.
+    pub fn stop(&mut self) {
+        self.release(|_| true);
     }
 
     /// Does what is due at `now`.
@@ -160,10 +216,16 @@ impl Machine {
         if self.state != State::Unknown {
             self.release(|until| until <= now);
         }
+        if self.settles.is_some_and(|until| until <= now) {
+            self.power_settled(now, !self.power_ok);
+        }
+        if self.warm_reset.is_some_and(|until| until <= now) {
+            self.restarted();
+        }
         if self.held.is_some_and(|until| until <= now) {
             self.held = None;
             if self.state.may_have_power() && self.allows(Request::Off).is_ok() {
-                self.force_off(now, None, "power button held");
+                self.off(now, "power button held");
             }
         }
         if self.state.deadline().is_some_and(|deadline| deadline <= now) {
@@ -178,6 +240,8 @@ impl Machine {
                 self.status.control_fault = true;
                 self.enter(State::Off, "power-ok did not come");
             }
+            // Power never came: there was nothing to wait for.
+            State::WaitForPowerOkLoss { .. } if !self.power_ok => self.power_went(now),
             State::WaitForPowerOkLoss { .. } => {
                 self.status.control_fault = true;
                 self.enter(self.on_state(), "power-ok did not go");
@@ -196,18 +260,19 @@ impl Machine {
     /// The first look at power-ok after a start or after the lines were gone.
     fn found(&mut self, now: Instant, power_ok: bool) {
         self.release(|_| true);
+        self.power_ok = power_ok;
         let (was_on, new_boot) = (self.was_on, std::mem::take(&mut self.new_boot));
         if power_ok {
             return self.enter(self.on_state(), "found on");
         }
-        if was_on {
+        // While the BMC ran, mains power was there: the host went off by itself, unseen.
+        if was_on && new_boot {
             self.power_event(PowerEvent::AcFailure, "the host was on and is off: mains power was lost");
         }
-        self.enter(State::Off, "found off");
         let cause = match self.settings.policy {
-            RestorePolicy::AlwaysOn if was_on || new_boot => RestartCause::PowerPolicyAlwaysOn,
-            RestorePolicy::Restore if was_on => RestartCause::PowerPolicyPreviousState,
-            _ => return,
+            RestorePolicy::AlwaysOn if new_boot => RestartCause::PowerPolicyAlwaysOn,
+            RestorePolicy::Restore if was_on && new_boot => RestartCause::PowerPolicyPreviousState,
+            _ => return self.enter(State::Off, "found off"),
         };
         let deadline = now + self.settings.restore_delay;
         self.enter(State::RestoreDelay { deadline, cause }, "restore policy");
@@ -216,14 +281,42 @@ impl Machine {
         }
     }
 
+    /// A level of power-ok counts once it is steady.
+    fn power_ok(&mut self, now: Instant, level: bool) {
+        let debounce = self.settings.power_ok_debounce;
+        if level == self.power_ok {
+            self.settles = None;
+        } else if debounce.is_zero() {
+            self.power_settled(now, level);
+        } else {
+            self.settles.get_or_insert(now + debounce);
+        }
+    }
+
+    fn power_settled(&mut self, now: Instant, level: bool) {
+        (self.settles, self.power_ok) = (None, level);
+        if level { self.power_came() } else { self.power_went(now) }
+    }
+
     fn power_came(&mut self) {
         match self.state {
             State::WaitForPowerOk { .. } => {
                 self.status.power_fault = false;
                 self.status.control_fault = false;
+                self.status.last_power_event = match self.status.restart_cause {
+                    RestartCause::RemoteCommand => PowerEvent::Command,
+                    // What they answer to stays to be seen.
+                    RestartCause::PowerPolicyAlwaysOn | RestartCause::PowerPolicyPreviousState => {
+                        self.status.last_power_event
+                    }
+                    _ => PowerEvent::None,
+                };
                 self.enter(self.on_state(), "power-ok");
             }
             State::Off | State::CycleOff { .. } | State::RestoreDelay { .. } => {
+                self.status.power_fault = false;
+                self.status.last_power_event = PowerEvent::None;
+                self.status.restart_cause = self.requested_cause.take().unwrap_or(RestartCause::Unknown);
                 self.enter(self.on_state(), "power-ok came without a request");
             }
             _ => {}
@@ -231,8 +324,12 @@ impl Machine {
     }
 
     fn power_went(&mut self, now: Instant) {
+        self.warm_reset = None;
         match self.state {
-            State::OnPost | State::OnOs if self.s5 => self.enter(State::Off, "the host shut down"),
+            State::OnPost | State::OnOs if self.s5 => self.went_orderly(State::Off, "the host shut down"),
+            State::OnPost | State::OnOs if !self.settings.has_s5 => {
+                self.went_orderly(State::Off, "power-ok went; without an SIOS5 line: the host shut down");
+            }
             State::OnPost | State::OnOs => {
                 self.fault("power-ok went without a request");
                 self.enter(State::Off, "power-ok went without a request");
@@ -240,39 +337,56 @@ impl Machine {
             State::GracefulOff { then, .. } | State::WaitForPowerOkLoss { then, .. } => {
                 // Holding the button any longer would switch some boards on again.
                 self.release(|_| true);
-                self.power_event(PowerEvent::Command, "switched off");
                 self.status.control_fault = false;
                 let deadline = now + self.settings.timings.power_cycle;
                 let next = then.map_or(State::Off, |cause| State::CycleOff { deadline, cause });
-                self.enter(next, "power-ok went");
+                self.went_orderly(next, "power-ok went");
             }
             _ => {}
         }
     }
 
-    fn post(&mut self, complete: bool) {
+    /// Off as somebody wanted it: what made an earlier power-down is history, how power came on is not.
+    fn went_orderly(&mut self, to: State, why: &'static str) {
+        if self.status.last_power_event != PowerEvent::Command {
+            self.status.last_power_event = PowerEvent::None;
+        }
+        self.enter(to, why);
+    }
+
+    fn post(&mut self, now: Instant, complete: bool) {
         self.post_complete = complete;
         match (self.state, complete) {
-            (State::OnPost, true) => self.enter(State::OnOs, "post complete"),
+            (State::OnPost, true) => {
+                if self.warm_reset.is_some() {
+                    self.restarted();
+                }
+                self.enter(State::OnOs, "post complete");
+            }
             (State::OnOs, false) => {
-                let cause = self.requested_cause.take().unwrap_or(RestartCause::SoftReset);
-                self.status.restart_cause = cause;
-                self.enter(State::OnPost, "the host restarted");
+                self.warm_reset = Some(now + WARM_RESET_CHECK);
+                self.enter(State::OnPost, "no longer past post: a restart or a shutdown");
             }
             _ => {}
         }
+    }
+
+    /// The host left its operating system and kept its power.
+    fn restarted(&mut self) {
+        self.warm_reset = None;
+        self.status.restart_cause = self.requested_cause.take().unwrap_or(RestartCause::SoftReset);
     }
 
     fn power_button(&mut self, now: Instant, pressed: bool) {
         let drive = self.settings.button_passthrough;
         self.held = pressed.then_some(now + BUTTON_OVERRIDE);
-        if !pressed {
-            return;
-        }
-        if self.allows(Request::On).is_ok() {
-            self.power_on(now, RestartCause::PowerButton, drive);
-        } else if self.allows(Request::Soft).is_ok() {
-            self.graceful_off(now, None, drive, "power button");
+        match self.state {
+            _ if !pressed => {}
+            State::Off | State::RestoreDelay { .. } => {
+                self.power_on(now, RestartCause::PowerButton, drive);
+            }
+            State::OnPost | State::OnOs => self.graceful_off(now, None, drive, "power button"),
+            _ => {}
         }
     }
 
@@ -284,6 +398,17 @@ impl Machine {
         }
         let deadline = now + timings.power_ok_watchdog;
         self.enter(State::WaitForPowerOk { deadline }, cause.name());
+    }
+
+    fn off(&mut self, now: Instant, why: &'static str) {
+        match self.state {
+            // The button is held as it is.
+            State::WaitForPowerOkLoss { deadline, .. } => {
+                self.enter(State::WaitForPowerOkLoss { deadline, then: None }, why);
+            }
+            state if state.may_have_power() => self.force_off(now, None, why),
+            _ => self.enter(State::Off, why),
+        }
     }
 
     fn force_off(&mut self, now: Instant, then: Option<RestartCause>, why: &'static str) {
@@ -302,7 +427,7 @@ impl Machine {
 
     fn reset(&mut self, now: Instant, cause: RestartCause, drive: bool) {
         let cause = self.requested_cause.take().unwrap_or(cause);
-        self.status.restart_cause = cause;
+        (self.status.restart_cause, self.warm_reset) = (cause, None);
         // Set before post-complete goes, so that it is not taken for the host's own restart.
         self.enter(State::OnPost, cause.name());
         if drive {
@@ -344,7 +469,7 @@ impl Machine {
     fn enter(&mut self, to: State, why: &'static str) {
         let from = std::mem::replace(&mut self.state, to);
         // An unknown state leaves the memory alone: the host may well be on.
-        if to != State::Unknown && !matches!(to, State::RestoreDelay { .. }) {
+        if to != State::Unknown {
             self.was_on = to.is_meant_to_be_on();
         }
         if from != to {

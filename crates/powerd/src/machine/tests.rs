@@ -21,6 +21,8 @@ fn settings(policy: RestorePolicy) -> Settings {
         },
         force_off_after_graceful: false,
         button_passthrough: true,
+        power_ok_debounce: Duration::ZERO,
+        has_s5: true,
         policy,
         restore_delay: Duration::from_secs(10),
     }
@@ -28,7 +30,12 @@ fn settings(policy: RestorePolicy) -> Settings {
 
 impl Story {
     fn with(settings: Settings, was_on: bool, power_ok: bool) -> Self {
-        let machine = Machine::new(settings, was_on, false);
+        Self::after(settings, was_on, false, power_ok)
+    }
+
+    fn after(settings: Settings, was_on: bool, new_boot: bool, power_ok: bool) -> Self {
+        let Status { restart_cause, last_power_event, .. } = Status::default();
+        let machine = Machine::new(settings, Past { was_on, new_boot, restart_cause, last_power_event });
         let mut story = Self { now: Instant::now(), machine, outputs: Vec::new() };
         story.input(Input::PowerOk, power_ok);
         story
@@ -114,7 +121,7 @@ fn a_forced_off_holds_the_button_until_power_is_gone() {
     story.input(Input::PowerOk, false);
     assert_eq!(story.outputs, [(Output::Power, true), (Output::Power, false)]);
     assert_eq!(story.state(), "Off");
-    assert_eq!(story.machine.status().last_power_event, PowerEvent::Command);
+    assert_eq!(story.machine.status().last_power_event, PowerEvent::None);
     assert!(!story.machine.status().power_fault);
 }
 
@@ -183,8 +190,9 @@ fn each_policy_does_its_own_after_a_loss_of_mains_power() {
         (RestorePolicy::AlwaysOff, Unknown),
         (RestorePolicy::None, Unknown),
     ] {
-        let mut story = Story::with(settings(policy), true, false);
+        let mut story = Story::after(settings(policy), true, true, false);
         assert_eq!(story.machine.status().last_power_event, PowerEvent::AcFailure);
+        assert_eq!(story.machine.host_was_on(), cause != Unknown, "a second start restores as well");
         story.pass(9 * SECOND);
         assert_eq!(story.outputs, [], "the delay is kept");
         story.pass(2 * SECOND);
@@ -195,8 +203,8 @@ fn each_policy_does_its_own_after_a_loss_of_mains_power() {
 
 #[test]
 fn a_host_that_was_off_stays_off_with_restore_and_after_a_restart_of_powerd() {
-    for policy in [RestorePolicy::Restore, RestorePolicy::AlwaysOn] {
-        let mut story = Story::with(settings(policy), false, false);
+    for (policy, new_boot) in [(RestorePolicy::Restore, true), (RestorePolicy::AlwaysOn, false)] {
+        let mut story = Story::after(settings(policy), false, new_boot, false);
         story.pass(20 * SECOND);
         assert_eq!((story.state(), story.outputs.len()), ("Off", 0));
     }
@@ -257,4 +265,129 @@ fn an_output_that_was_asserted_when_the_lines_went_is_released_when_they_return(
     story.pass(SECOND.mul_f32(0.1));
     story.input(Input::PowerOk, true);
     assert_eq!(story.outputs, [(Output::Reset, true), (Output::Reset, false)]);
+}
+
+#[test]
+fn a_host_that_went_off_while_powerd_was_down_did_not_lose_mains_power_and_stays_off() {
+    for policy in [RestorePolicy::Restore, RestorePolicy::AlwaysOn] {
+        let mut story = Story::after(settings(policy), true, false, false);
+        story.pass(20 * SECOND);
+        assert_eq!((story.state(), story.outputs.len()), ("Off", 0));
+        assert_eq!(story.machine.status().last_power_event, PowerEvent::None);
+    }
+}
+
+#[test]
+fn a_glitch_of_power_ok_is_nothing_and_a_steady_loss_is() {
+    let settings = Settings { power_ok_debounce: SECOND / 50, ..settings(RestorePolicy::AlwaysOff) };
+    let mut story = Story::with(settings, true, true);
+    for _ in 0..3 {
+        story.input(Input::PowerOk, false);
+        story.pass(SECOND / 100);
+        story.input(Input::PowerOk, true);
+        story.pass(SECOND);
+    }
+    assert_eq!(story.state(), "On (POST)");
+    story.input(Input::PowerOk, false);
+    story.pass(SECOND / 50);
+    assert_eq!(story.state(), "Off");
+    assert!(story.machine.status().power_fault);
+}
+
+#[test]
+fn without_an_s5_line_power_that_goes_by_itself_is_a_shutdown() {
+    let settings = Settings { has_s5: false, ..settings(RestorePolicy::AlwaysOff) };
+    let mut story = Story::with(settings, true, true);
+    story.input(Input::PowerOk, false);
+    assert_eq!(story.state(), "Off");
+    assert_eq!((story.machine.status().power_fault, story.outputs.len()), (false, 0));
+}
+
+#[test]
+fn the_last_power_event_is_a_command_only_where_a_command_switched_on() {
+    let mut story = Story::off();
+    story.ask(Request::On);
+    story.input(Input::PowerOk, true);
+    assert_eq!(story.machine.status().last_power_event, PowerEvent::Command);
+    story.ask(Request::Soft);
+    story.input(Input::PowerOk, false);
+    assert_eq!(story.machine.status().last_power_event, PowerEvent::Command, "it was on by command");
+    story.input(Input::PowerButton, true);
+    story.input(Input::PowerButton, false);
+    story.input(Input::PowerOk, true);
+    assert_eq!(story.machine.status().last_power_event, PowerEvent::None);
+}
+
+#[test]
+fn a_request_for_what_is_so_already_does_nothing_and_is_no_error() {
+    let mut on = Story::on();
+    on.ask(Request::On);
+    assert_eq!((on.state(), on.outputs.len()), ("On (OS)", 0));
+    assert_eq!(on.machine.status().restart_cause, RestartCause::Unknown);
+    let mut off = Story::off();
+    off.ask(Request::Off);
+    off.ask(Request::Soft);
+    assert_eq!((off.state(), off.outputs.len()), ("Off", 0));
+    assert!(off.machine.request(off.now, Request::Cycle, RestartCause::Unknown).is_err());
+    off.ask(Request::On);
+    off.ask(Request::On);
+    off.pass(SECOND);
+    assert_eq!(off.outputs, [(Output::Power, true), (Output::Power, false)]);
+}
+
+#[test]
+fn off_during_a_cycle_stays_off() {
+    let mut story = Story::on();
+    story.ask(Request::Cycle);
+    story.ask(Request::Off);
+    story.input(Input::PowerOk, false);
+    story.pass(60 * SECOND);
+    assert_eq!((story.state(), story.outputs.len()), ("Off", 2));
+}
+
+#[test]
+fn off_before_power_ok_came_ends_off_and_not_on() {
+    let mut story = Story::off();
+    story.ask(Request::On);
+    story.ask(Request::Off);
+    story.pass(16 * SECOND);
+    assert_eq!((story.state(), story.machine.status().control_fault), ("Off", false));
+}
+
+#[test]
+fn a_restart_of_the_operating_system_is_told_from_a_shutdown_by_power_ok() {
+    let mut story = Story::on();
+    story.input(Input::PostComplete, false);
+    story.input(Input::SioS5, true);
+    story.input(Input::PowerOk, false);
+    story.pass(SECOND);
+    assert_eq!((story.state(), story.machine.status().restart_cause), ("Off", RestartCause::Unknown));
+    let mut story = Story::on();
+    story.input(Input::PostComplete, false);
+    story.pass(SECOND);
+    assert_eq!((story.state(), story.machine.status().restart_cause), ("On (POST)", RestartCause::SoftReset));
+}
+
+#[test]
+fn stopping_releases_what_is_asserted_and_nothing_else() {
+    let mut story = Story::on();
+    story.machine.stop();
+    story.collect();
+    assert_eq!(story.outputs, []);
+    story.ask(Request::Off);
+    story.machine.stop();
+    story.collect();
+    assert_eq!(story.outputs, [(Output::Power, true), (Output::Power, false)]);
+}
+
+#[test]
+fn a_masked_button_does_nothing() {
+    let mut story = Story::on();
+    story.machine.mask(Input::PowerButton, true);
+    story.input(Input::PowerButton, true);
+    story.pass(10 * SECOND);
+    assert_eq!((story.state(), story.outputs.len()), ("On (OS)", 0));
+    story.machine.mask(Input::PowerButton, false);
+    story.input(Input::PowerButton, true);
+    assert_eq!(story.state(), "GracefulTransitionToOff");
 }

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 /// How long the panel's power button is held for "off at once".
 pub(super) const BUTTON_OVERRIDE: Duration = Duration::from_secs(4);
+/// How long power-ok must outlast post-complete for a restart: in a shutdown power-ok goes right behind (x86-power-control's
+/// `WarmResetCheckMs`).
+pub(super) const WARM_RESET_CHECK: Duration = Duration::from_millis(500);
 
 /// An enumeration whose names are those on D-Bus.
 macro_rules! named {
@@ -63,9 +66,9 @@ named! {
     }
 }
 named! {
-    /// The last event of the power supply (v2.0§28.2).
+    /// Why power last came or went (v2.0§28.2, "Last Power Event").
     PowerEvent {
-        /// None since powerd started.
+        /// Nothing of what follows: a button, a policy, or a shutdown that went as it should.
         None,
         /// Mains power was lost with the host on.
         AcFailure,
@@ -75,7 +78,7 @@ named! {
         Interlock,
         /// Power failed.
         PowerFault,
-        /// A request switched off.
+        /// Power is or was last on because a client asked for it.
         Command,
     }
 }
@@ -225,8 +228,10 @@ impl State {
     pub(super) fn is_meant_to_be_on(self) -> bool {
         match self {
             Self::OnPost | Self::OnOs | Self::WaitForPowerOk { .. } | Self::CycleOff { .. } => true,
+            // With "always on" that need not have been so, but powerd would restore it if it started now.
+            Self::RestoreDelay { .. } => true,
             Self::GracefulOff { then, .. } | Self::WaitForPowerOkLoss { then, .. } => then.is_some(),
-            Self::Unknown | Self::Off | Self::RestoreDelay { .. } => false,
+            Self::Unknown | Self::Off => false,
         }
     }
 }
@@ -275,6 +280,19 @@ impl Default for Status {
     }
 }
 
+/// What the last run of powerd left behind.
+#[derive(Debug, Clone, Copy)]
+pub struct Past {
+    /// Whether the host was on, or was to be.
+    pub was_on: bool,
+    /// Whether the BMC itself started since: only then can mains power have been lost.
+    pub new_boot: bool,
+    /// Why the host last started.
+    pub restart_cause: RestartCause,
+    /// Why power last came or went.
+    pub last_power_event: PowerEvent,
+}
+
 /// How long things take.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Timings {
@@ -301,6 +319,11 @@ pub struct Settings {
     pub force_off_after_graceful: bool,
     /// Whether panel buttons are passed on.
     pub button_passthrough: bool,
+    /// How long power-ok must be steady to be believed.
+    pub power_ok_debounce: Duration,
+    /// Whether a line tells that the host went to S5 by itself. Without one a shutdown that the host began and a failure look
+    /// the same; as x86-power-control does, neither is then called a fault.
+    pub has_s5: bool,
     /// What happens after mains power comes back.
     pub policy: RestorePolicy,
     /// How long to wait before that.

@@ -55,8 +55,10 @@ impl Random for Recorded {
 fn endpoint(capture: &Capture) -> Endpoint {
     let rakp_2 = capture.lines.iter().find(|(_, datagram)| datagram[4..6] == [6, 0x13]);
     let guid = rakp_2.map_or([0; 16], |(_, datagram)| datagram[40..56].try_into().unwrap());
+    let opened = capture.lines.iter().find(|(_, datagram)| datagram[4..6] == [6, 0x11]);
+    let instance = opened.map_or(0, |(_, datagram)| datagram[27] >> 6);
     let suites = vec![CipherSuite::Seventeen, CipherSuite::Three];
-    let mut endpoint = Endpoint::new(Settings { suites, guid, ..Settings::default() });
+    let mut endpoint = Endpoint::new(Settings { suites, guid, instance, ..Settings::default() });
     let users = vec![
         user(2, "admin", "secret", Some(Privilege::Administrator)),
         user(3, "operator", "secret", Some(Privilege::Operator)),

@@ -141,6 +141,18 @@ fn a_session_is_closed_by_id_and_by_handle() {
 }
 
 #[test]
+fn sessions_of_different_instances_have_different_ids_and_handles() {
+    let open = |instance: u8| {
+        let mut world = World::with(Settings { instance, ..Settings::default() });
+        let client = world.logged_in(admin());
+        let summary = world.endpoint.sessions().next().unwrap();
+        assert_eq!(summary.id, client.managed_id);
+        (summary.id >> 30, summary.handle)
+    };
+    assert_eq!([0, 1, 3].map(open), [(0, 0x01), (1, 0x41), (3, 0xC1)]);
+}
+
+#[test]
 fn only_an_administrator_closes_the_sessions_of_others() {
     let mut world = World::new();
     let mut boss = world.logged_in(admin());

@@ -39,10 +39,10 @@ const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus C
 </busconfig>
 "#;
 
-/// The loopback interface is the one that every machine has; it is LAN channel 1.
+/// LAN channel 1 is named after an interface, which `lan print` tells of.
 const CHANNELS: &str = r#"[[channel]]
 number = 1
-name = "lo"
+name = "@INTERFACE@"
 medium = "lan"
 
 [[channel]]
@@ -104,14 +104,16 @@ impl Layout {
         let suites = options.cipher_suites.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
         // One socket takes IPv4 and IPv6, and bound to the loopback device it is not open to the network.
         let listen = if has_ipv6() { format!("[::]:{port}") } else { format!("127.0.0.1:{port}") };
+        let interface = primary_interface();
         let netipmid = format!(
-            "interface = \"lo\"\nlisten = \"{listen}\"\nbind_to_device = true\ncipher_suites = [{suites}]\n"
+            "interface = \"lo\"\nchannel = \"{interface}\"\nlisten = \"{listen}\"\nbind_to_device = true\n\
+             cipher_suites = [{suites}]\n"
         );
         // The simulated front panel is wired to the host as well.
         let powerd = format!("gpio = \"unix:{dir}/run/gpio.sock\"\nbutton_passthrough = false\n");
         for (name, text) in [
             ("bus.conf", BUS.replace("@SOCKET@", &socket.to_string_lossy())),
-            ("channels.toml", CHANNELS.to_owned()),
+            ("channels.toml", CHANNELS.replace("@INTERFACE@", &interface)),
             ("sensord.toml", format!("sysfs = \"{dir}/sys\"\n")),
             ("powerd.toml", powerd),
             ("netipmid.toml", netipmid),
@@ -135,6 +137,32 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// The interface of the default route, else one with a cable in it, else the loopback, which every machine has.
+fn primary_interface() -> String {
+    let routes = fs::read_to_string("/proc/net/route").unwrap_or_default();
+    default_route(&routes).or_else(connected_interface).unwrap_or_else(|| "lo".to_owned())
+}
+
+/// The interface of the default route with the least metric in the text of `/proc/net/route`.
+fn default_route(routes: &str) -> Option<String> {
+    let rows = routes.lines().skip(1).map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    let metric = |row: &Vec<&str>| row.get(6)?.parse::<u32>().ok();
+    let default = rows.filter(|row| row.get(1) == Some(&"00000000") && row.get(7) == Some(&"00000000"));
+    Some((*default.min_by_key(metric)?.first()?).to_owned())
+}
+
+/// The first other than the loopback, by name, that is up.
+fn connected_interface() -> Option<String> {
+    let entries = fs::read_dir("/sys/class/net").ok()?.flatten();
+    let mut names: Vec<_> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    let is_up = |name: &String| {
+        let state = fs::read_to_string(format!("/sys/class/net/{name}/operstate"));
+        name != "lo" && state.is_ok_and(|state| state.trim() == "up")
+    };
+    names.into_iter().find(is_up)
+}
+
 fn has_ipv6() -> bool {
     UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
@@ -150,5 +178,21 @@ pub(super) fn choose_port(asked: Option<u16>) -> anyhow::Result<u16> {
         Some(port) if is_free(port) => Ok(port),
         Some(port) => bail!("UDP port {port} is in use or not ours to use\nhint: another --port, or none"),
         None => (6230..6330).find(|port| is_free(*port)).context("no UDP port from 6230 to 6329 is free"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interface_is_that_of_the_default_route_with_the_least_metric() {
+        let routes = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n\
+                      wlan0 00000000 0100A8C0 0003 0 0 600 00000000 0 0 0\n\
+                      eth0 0000A8C0 00000000 0001 0 0 0 00FFFFFF 0 0 0\n\
+                      eth0 00000000 0100A8C0 0003 0 0 100 00000000 0 0 0\n";
+        assert_eq!(default_route(routes).as_deref(), Some("eth0"));
+        assert_eq!(default_route("Iface Destination\n"), None);
+        assert_eq!(default_route(""), None);
     }
 }

@@ -116,7 +116,8 @@ fn report(options: &Options, stack: &Stack) -> anyhow::Result<()> {
     if options.json {
         println!("{}", serde_json::to_string(stack.description())?);
     } else {
-        print!("{}", lines_to_paste(options, stack.description(), &stack.password_file()));
+        let board = workspace::target_dir(options.release)?.join("bmc-sim");
+        print!("{}", lines_to_paste(options, stack.description(), &stack.password_file(), &board));
     }
     Ok(())
 }
@@ -141,7 +142,7 @@ const COMMANDS: [&str; 17] = [
     "session info all",
 ];
 
-fn lines_to_paste(options: &Options, stack: &Description, password_file: &Path) -> String {
+fn lines_to_paste(options: &Options, stack: &Description, password_file: &Path, board: &Path) -> String {
     let suite = options.cipher_suites.first().copied().unwrap_or(17);
     let client = format!(
         "ipmitool -I lanplus -H {} -p {} -U {} -f {} -C {suite}",
@@ -156,8 +157,9 @@ fn lines_to_paste(options: &Options, stack: &Description, password_file: &Path) 
         text.push_str(&format!("{client} {command}\n"));
     }
     text.push_str(&format!(
-        "\nlogs: {}/log\nboard: bmc-sim control {} state\n",
+        "\nlogs: {}/log\nboard: {} control {} state\n",
         stack.state_dir.display(),
+        board.display(),
         stack.board_control.display()
     ));
     text.push_str(match options.mode {

@@ -14,7 +14,7 @@ usage: cargo xtask demo [options]
        cargo xtask demo --stop [--state-dir DIR]
 
   --detach              return when it answers, and leave it running
-  --stop                end a detached demo
+  --stop                end a detached demo, if one runs
   --tied                end when standard input closes, for a program that starts the demo
   --json                print one JSON object that describes the demo, and nothing else
   --release             a release build
@@ -23,7 +23,8 @@ usage: cargo xtask demo [options]
   --password-file F     file whose first line is the password (default: a fresh one), 1 to 20 bytes
   --cipher-suites LIST  what netipmid offers (default 17), such as 3,17
   --board FILE          the simulated board (default tests/boards/two-socket/sim.toml); board.json and power-config.json beside it
-  --state-dir DIR       where everything is (default: ferrite-demo-<uid> in $XDG_RUNTIME_DIR or /tmp)
+  --state-dir DIR       where everything is (default: ferrite-demo-<uid> in $XDG_RUNTIME_DIR, $TMPDIR or /tmp);
+                        a second demo at once needs one of its own, at --stop too
 ";
 
 /// How the demo is run.
@@ -82,8 +83,8 @@ impl Default for Options {
 
 /// Short, because the path of a socket has 107 bytes.
 fn default_state_dir() -> PathBuf {
-    let parent = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
-    let parent = if parent.is_dir() { parent } else { PathBuf::from("/tmp") };
+    let run_time = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|parent| parent.is_dir());
+    let parent = run_time.unwrap_or_else(std::env::temp_dir);
     parent.join(format!("ferrite-demo-{}", nix::unistd::geteuid()))
 }
 

@@ -129,15 +129,20 @@ impl Stack {
     }
 
     fn create_user(&self, ferrite: &Path) -> anyhow::Result<()> {
-        let mut last = String::new();
+        /// `ferrite ctl` ends so where a daemon is not there (yet); every other failure is final.
+        const NOT_THERE: i32 = 3;
         self.wait_until("the administrator to be created", || {
             let mut command = Command::new(ferrite);
             command.args(["ctl", "user", "add", &self.description.user, "--privilege", "administrator"]);
             command.arg("--password-file").arg(self.layout.password_file());
             command.env("DBUS_SYSTEM_BUS_ADDRESS", self.layout.bus_address());
-            succeeded(&mut command, &mut last)
+            let output = output(&mut command)?;
+            match output.status.code() {
+                Some(0) => Ok(true),
+                Some(NOT_THERE) => Ok(false),
+                _ => bail!("cannot create `{}`: {}", self.description.user, words(&output.stderr)),
+            }
         })
-        .with_context(|| format!("ferrite ctl user add: {last}"))
     }
 
     fn wait_for_login(&self) -> anyhow::Result<()> {
@@ -150,7 +155,9 @@ impl Stack {
             command.args(["-I", "lanplus", "-N", "2", "-R", "1", "-H", &self.description.host]);
             command.args(["-p", &port.to_string(), "-U", &self.description.user, "-f"]);
             command.arg(self.layout.password_file()).args(["mc", "info"]);
-            succeeded(&mut command, &mut last)
+            let output = output(&mut command)?;
+            last = words(&output.stderr);
+            Ok(output.status.success())
         })
         .with_context(|| format!("ipmitool: {last}"))
     }
@@ -204,13 +211,13 @@ fn describe(layout: &Layout, port: u16, login: &Login) -> Description {
     }
 }
 
-/// Whether `command` succeeds; what it says otherwise goes to `last`.
-fn succeeded(command: &mut Command, last: &mut String) -> anyhow::Result<bool> {
+fn output(command: &mut Command) -> anyhow::Result<Output> {
     let shown = command.get_program().to_string_lossy().into_owned();
-    let Output { status, stderr, .. } =
-        command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {shown}"))?;
-    *last = String::from_utf8_lossy(&stderr).trim().to_owned();
-    Ok(status.success())
+    command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {shown}"))
+}
+
+fn words(output: &[u8]) -> String {
+    String::from_utf8_lossy(output).trim().to_owned()
 }
 
 /// An ASF presence ping (v2.0§13.2.3) and whether a pong comes back.

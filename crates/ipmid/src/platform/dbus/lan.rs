@@ -85,7 +85,7 @@ impl Lan for DbusLan {
 
     fn offer(&self, name: &str) -> Pending<'_, LanOffer> {
         let service = format!("{}{name}", ipmi::CHANNEL_PREFIX);
-        let path = format!("{}/{name}", ipmi::CHANNEL_ROOT);
+        let path = ipmi::channel_path(name);
         Box::pin(async move {
             const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
             let reply =

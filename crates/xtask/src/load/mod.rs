@@ -1,0 +1,278 @@
+//! `cargo xtask load`: what a release build does with commands, logins, garbage and memory, beside what is wanted.
+
+mod board;
+mod machine;
+mod report;
+mod usage;
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use lexopt::prelude::{Long, Short, ValueExt as _};
+use serde_json::{Value, json};
+
+use crate::{
+    demo::{self, Mode, Stack},
+    step::step,
+    workspace,
+};
+use report::{Figures, Target};
+use usage::Processes;
+
+const USAGE: &str = "\
+measures a release build on a simulated board of 100 sensors, and prints the figures beside their targets; it never judges
+
+usage: cargo xtask load [options]
+
+  --rounds N      how often everything is measured, interleaved; the table has the medians (default 5)
+  --binaries DIR  measure the `ferrite` and `bmc-sim` in DIR, to compare builds, rather than build
+  --port N        UDP port of the stack (default: 6230, or the next free one)
+
+Other work on the machine makes the figures worse: the table tells the load before and after. Raw figures: target/load.json.
+CARGO_PROFILE_RELEASE_LTO=thin builds faster, for a first look.
+";
+
+const SENSORS: usize = 100;
+const SDR_LISTS: u32 = 5;
+
+/// Until sensors have been read, SDRs made and start-up is forgotten.
+const SETTLE: Duration = Duration::from_secs(6);
+const IDLE: Duration = Duration::from_secs(10);
+
+/// What belongs to the test and not to the product.
+const SIMULATED: &str = "bmc-sim";
+const BUS: &str = "dbus-daemon";
+
+struct Options {
+    rounds: usize,
+    port: Option<u16>,
+    binaries: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What could not be built, started or measured. A missed target is no error.
+pub fn main(arguments: Vec<OsString>) -> anyhow::Result<()> {
+    let mut options = Options { rounds: 5, port: None, binaries: None };
+    let mut parser = lexopt::Parser::from_args(arguments);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => {
+                print!("{USAGE}");
+                return Ok(());
+            }
+            Long("rounds") => options.rounds = parser.value()?.parse()?,
+            Long("binaries") => options.binaries = Some(parser.value()?.into()),
+            Long("port") => options.port = Some(parser.value()?.parse()?),
+            other => return Err(other.unexpected()).context("hint: cargo xtask load --help"),
+        }
+    }
+    let client = step("building the load client", build_client)?;
+    let stack = start(&options)?;
+    let mut bench = Bench::new(client, stack);
+    let (machine, load) = (machine::describe(), machine::load_average());
+    bench.measure(options.rounds)?;
+    let loads = json!({ "before": load, "after": machine::load_average() });
+    let path = workspace::target_dir(true)?.with_file_name("load.json");
+    let raw =
+        json!({ "machine": machine, "load_average": loads, "figures": bench.figures, "raw": bench.raw });
+    fs::write(&path, serde_json::to_vec_pretty(&raw)?)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    bench.stack.stop()?;
+    print!(
+        "{}\nmachine {machine}\nload average {loads}\nraw figures: {}\n",
+        bench.figures.table(),
+        path.display()
+    );
+    Ok(())
+}
+
+fn build_client() -> anyhow::Result<PathBuf> {
+    let words = ["build", "--quiet", "--release", "--package", "system-tests", "--bin", "ferrite-load"];
+    workspace::run(workspace::cargo().args(words))?;
+    Ok(workspace::target_dir(true)?.join("ferrite-load"))
+}
+
+fn start(options: &Options) -> anyhow::Result<Stack> {
+    let boards = workspace::target_dir(true)?.with_file_name("load-board");
+    board::write(&boards, SENSORS)?;
+    let defaults = demo::Options::default();
+    let state_dir = defaults.state_dir.with_file_name(format!("ferrite-load-{}", nix::unistd::geteuid()));
+    let board = boards.join("sim.toml");
+    let demo =
+        demo::Options { mode: Mode::Tied, release: true, port: options.port, board, state_dir, ..defaults };
+    match &options.binaries {
+        Some(binaries) => step("starting", || Stack::start(&demo, binaries)),
+        None => demo::start(&demo),
+    }
+}
+
+struct Bench {
+    client: PathBuf,
+    stack: Stack,
+    /// Ours and the bus.
+    servers: Processes,
+    figures: Figures,
+    /// As the load client printed them, and use by process.
+    raw: Vec<Value>,
+}
+
+impl Bench {
+    fn new(client: PathBuf, stack: Stack) -> Self {
+        let mut servers = stack.description().daemons.clone();
+        servers.remove(SIMULATED);
+        Self { client, stack, servers, figures: Figures::default(), raw: Vec::new() }
+    }
+
+    fn measure(&mut self, rounds: usize) -> anyhow::Result<()> {
+        sleep(SETTLE);
+        let idle = self.memory("idle", Target::AtMost(16.0))?;
+        step("idle", || self.idle())?;
+        for round in 1..=rounds {
+            step(&format!("round {round} of {rounds}"), || self.round())?;
+        }
+        let warm = self.memory("after all of that", Target::None)?;
+        step("100,000 commands", || self.client(&["commands", "--count", "100000"]))?;
+        let after = self.memory("after 100,000 commands more", Target::None)?;
+        self.figures.add(
+            "memory: growth over 100,000 commands",
+            "KiB",
+            Target::AtMost(0.0),
+            (after - warm) * 1024.0,
+        );
+        self.figures.add("memory: growth since idle", "KiB", Target::None, (after - idle) * 1024.0);
+        step("100,000 mutated datagrams", || self.garbage())
+    }
+
+    fn round(&mut self) -> anyhow::Result<()> {
+        let one = self.client(&["commands", "--count", "10000"])?;
+        self.add("command, 1 session: median", "us", Target::AtMost(120.0), &one, "p50_us")?;
+        self.add("command, 1 session: 99th percentile", "us", Target::None, &one, "p99_us")?;
+        let eight = self.client(&["commands", "--sessions", "8", "--count", "5000"])?;
+        self.add("commands, 8 sessions", "/s", Target::AtLeast(15_000.0), &eight, "per_second")?;
+        let logins = self.client(&["handshakes", "--sessions", "4", "--count", "5000"])?;
+        self.add(
+            "log in, set privilege, log out; 4 at once",
+            "/s",
+            Target::AtLeast(2500.0),
+            &logins,
+            "per_second",
+        )?;
+        self.sdr_lists()
+    }
+
+    /// Has the load client measure, and takes the one line that it prints.
+    fn client(&mut self, words: &[&str]) -> anyhow::Result<Value> {
+        let about = self.stack.description();
+        let mut command = Command::new(&self.client);
+        command.args(words).args(["--json", "--host", &about.host, "--port", &about.port.to_string()]);
+        command.args(["--user", &about.user, "--password-file"]).arg(self.stack.password_file());
+        let printed: Value = serde_json::from_str(&workspace::output(&mut command)?)?;
+        self.raw.push(printed.clone());
+        Ok(printed)
+    }
+
+    fn add(
+        &mut self,
+        what: &str,
+        unit: &'static str,
+        target: Target,
+        printed: &Value,
+        field: &str,
+    ) -> anyhow::Result<()> {
+        let value = printed[field].as_f64().with_context(|| format!("the load client gives no {field}"))?;
+        self.figures.add(what, unit, target, value);
+        Ok(())
+    }
+
+    /// Processor time of all servers for `ipmitool sdr elist`, and how long it takes.
+    fn sdr_lists(&mut self) -> anyhow::Result<()> {
+        let (before, start) = (usage::cpu_ns(&self.servers)?, Instant::now());
+        for _ in 0..SDR_LISTS {
+            let listed = workspace::output(&mut self.ipmitool(&["sdr", "elist", "full"]))?.lines().count();
+            ensure!(listed == SENSORS, "sdr elist has {listed} sensors of {SENSORS}");
+        }
+        let elapsed = start.elapsed().as_secs_f64() * 1e3 / f64::from(SDR_LISTS);
+        let used = usage::growth(&before, &usage::cpu_ns(&self.servers)?);
+        let each = millions(used.values().sum()) / f64::from(SDR_LISTS);
+        self.figures.add(format!("sdr elist of {SENSORS}: server CPU"), "ms", Target::AtMost(25.0), each);
+        self.figures.add(format!("sdr elist of {SENSORS}: elapsed"), "ms", Target::None, elapsed);
+        self.raw.push(json!({ "sdr_lists": SDR_LISTS, "cpu_ns": used }));
+        Ok(())
+    }
+
+    fn ipmitool(&self, words: &[&str]) -> Command {
+        let about = self.stack.description();
+        let mut command = Command::new("ipmitool");
+        command.args([
+            "-I",
+            "lanplus",
+            "-C",
+            "17",
+            "-R",
+            "1",
+            "-H",
+            &about.host,
+            "-p",
+            &about.port.to_string(),
+        ]);
+        command.args(["-U", &about.user, "-f"]).arg(self.stack.password_file()).args(words);
+        command
+    }
+
+    /// MiB of all daemons together, the bus apart from them.
+    fn memory(&mut self, when: &str, target: Target) -> anyhow::Result<f64> {
+        let mut pss = usage::pss_of(&self.servers)?;
+        self.raw.push(json!({ "pss_kib": pss, "when": when }));
+        let bus = pss.remove(BUS).unwrap_or(0);
+        let mib = |kib: u64| millions(kib * 1_000_000 / 1024);
+        let daemons = mib(pss.values().sum());
+        self.figures.add(format!("memory (PSS) of {} daemons, {when}", pss.len()), "MiB", target, daemons);
+        self.figures.add(format!("memory (PSS) of dbus-daemon, {when}"), "MiB", Target::None, mib(bus));
+        Ok(daemons)
+    }
+
+    /// What the stack does while nobody asks it anything.
+    fn idle(&mut self) -> anyhow::Result<()> {
+        let (cpu, woken) = (usage::cpu_ns(&self.servers)?, usage::wakeups(&self.servers)?);
+        sleep(IDLE);
+        let cpu = usage::growth(&cpu, &usage::cpu_ns(&self.servers)?);
+        let woken = usage::growth(&woken, &usage::wakeups(&self.servers)?);
+        let seconds = IDLE.as_secs_f64();
+        let busy = millions(cpu.values().sum()) / seconds;
+        self.figures.add("idle: CPU of all servers", "ms/s", Target::None, busy);
+        for (name, count) in &woken {
+            let each = millions(count * 1_000_000) / seconds;
+            self.figures.add(format!("idle: wakeups of {name}"), "/s", Target::None, each);
+        }
+        self.raw.push(json!({ "idle_seconds": seconds, "cpu_ns": cpu, "wakeups": woken }));
+        Ok(())
+    }
+
+    fn garbage(&mut self) -> anyhow::Result<()> {
+        let logs: &Path = &self.stack.description().state_dir.join("log");
+        let before = usage::lines_in(logs)?;
+        let login = self.client(&["garbage", "--count", "100000"])?;
+        let lines = usage::lines_in(logs)?.saturating_sub(before);
+        self.add("login after 100,000 mutated datagrams", "us", Target::None, &login, "p50_us")?;
+        let lines = u32::try_from(lines).unwrap_or(u32::MAX);
+        self.figures.add("log lines that they caused", "", Target::None, f64::from(lines));
+        // A daemon that has ended has no memory to read.
+        self.memory("after 100,000 mutated datagrams", Target::None)?;
+        Ok(())
+    }
+}
+
+/// Millionths to units.
+#[allow(clippy::cast_precision_loss, reason = "nanoseconds of a few minutes are far below 2^52")]
+fn millions(value: u64) -> f64 {
+    value as f64 / 1e6
+}
