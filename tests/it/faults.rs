@@ -64,3 +64,18 @@ fn a_wrong_board_file_is_refused_with_file_line_and_field() {
     let said = answer.stdout + &answer.stderr;
     assert!(said.contains(&format!("{}:{line}: ", file.display())) && said.contains("Address"), "{said}");
 }
+
+#[test]
+fn a_wrong_setting_is_refused_with_file_line_and_field() {
+    let stack = shared();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("netipmid.toml");
+    fs::write(&file, "# two lines\n\nidle_seconds = 5\n").unwrap();
+    let mut command = stack.ferrite("netipmid");
+    command.arg("--config-dir").arg(dir.path()).arg("--state-dir").arg(dir.path().join("state"));
+    let answer = Answer::of(command);
+    assert!(!answer.success, "{answer:#?}");
+    let said = answer.stdout + &answer.stderr;
+    let expected = format!("{}:3: idle_seconds: 5 is not 10 to 3600", file.display());
+    assert!(said.contains(&expected), "{said}");
+}

@@ -1,5 +1,10 @@
 //! Every line that the demo prints, with true answers.
 
+use std::{
+    fs,
+    net::{Ipv4Addr, UdpSocket},
+};
+
 use bmc_sim::BoardState;
 
 use crate::support::{Answer, eventually, shared};
@@ -104,7 +109,7 @@ fn sensor_get_and_sdr_get_show_thresholds_and_state() {
     assert!(difference.abs() <= 3.0, "{answer:#?}");
     assert_eq!(answer.field("Status"), "ok");
     for (threshold, value) in
-        [("Upper non-critical", 90.0), ("Upper critical", 95.0), ("Upper non-recoverable", 105.0)]
+        [("Upper Non-Critical", 90.0), ("Upper Critical", 95.0), ("Upper Non-Recoverable", 105.0)]
     {
         assert!((number(&answer.field(threshold)) - value).abs() <= 1.0, "{threshold}: {answer:#?}");
     }
@@ -144,13 +149,42 @@ fn channel_info_says_lan_with_sessions() {
     assert_eq!(answer.field("Session Support"), "multi-session");
 }
 
+/// The kernel's rows of IPv4 routes through `interface`: destination, gateway and mask.
+fn routes(interface: &str) -> Vec<[Ipv4Addr; 3]> {
+    let text = fs::read_to_string("/proc/net/route").unwrap();
+    let rows = text.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    let address = |digits: &str| Ipv4Addr::from(u32::from_str_radix(digits, 16).unwrap().to_le_bytes());
+    rows.filter(|row| row[0] == interface).map(|row| [row[1], row[2], row[7]].map(address)).collect()
+}
+
 #[test]
-fn lan_print_tells_the_interfaces_address() {
+fn lan_print_tells_the_machines_own_interface() {
     let stack = shared();
+    let channels = fs::read_to_string(stack.description.state_dir.join("etc/channels.toml")).unwrap();
+    let interface =
+        channels.lines().find_map(|line| line.strip_prefix("name = ")).unwrap().trim_matches('"').to_owned();
+    let mac = fs::read_to_string(format!("/sys/class/net/{interface}/address")).unwrap();
+    let routes = routes(&interface);
+    let gateway = routes.iter().find(|[_, _, mask]| mask.is_unspecified()).map(|[_, gateway, _]| *gateway);
+    let local = UdpSocket::bind("0.0.0.0:0").unwrap();
+    // Sends nothing, but has the kernel choose its own address.
+    local.connect((gateway.unwrap_or(Ipv4Addr::LOCALHOST), 9)).unwrap();
+    let std::net::IpAddr::V4(address) = local.local_addr().unwrap().ip() else { unreachable!() };
+    let own = routes.iter().find(|[network, gateway, mask]| {
+        gateway.is_unspecified() && !mask.is_unspecified() && address & *mask == *network
+    });
+    let mask = own.map_or(Ipv4Addr::new(255, 0, 0, 0), |[_, _, mask]| *mask);
+
     let answer = stack.ipmitool().ok("lan print 1");
-    assert_eq!(answer.field("IP Address"), "127.0.0.1");
-    assert_eq!(answer.field("Subnet Mask"), "255.0.0.0");
+    assert_eq!(answer.field("IP Address"), address.to_string());
+    assert_eq!(answer.field("Subnet Mask"), mask.to_string());
+    assert_eq!(answer.field("MAC Address"), mac.trim());
+    assert_eq!(answer.field("Default Gateway IP"), gateway.unwrap_or(Ipv4Addr::UNSPECIFIED).to_string());
+    assert!(["Static Address", "DHCP Address"].contains(&answer.field("IP Address Source").as_str()));
+    assert_eq!(answer.field("Set in Progress"), "Set Complete");
+    assert_eq!(answer.field("802.1q VLAN ID"), "Disabled");
     assert_eq!(suites_of(&answer), ["3", "17"]);
+    assert_eq!(answer.field("Cipher Suite Priv Max"), "aaXXXXXXXXXXXXX");
 }
 
 fn suites_of(answer: &Answer) -> Vec<String> {

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::support::{Answer, Running, crash, eventually, start_again, start_as};
+use crate::support::{Answer, Running, crash, eventually, shared, start_again, start_as};
 
 #[test]
 fn a_socket_that_systemd_opened_is_served() {
@@ -53,4 +53,28 @@ fn the_third_wrong_password_locks_the_user_out_and_others_stay() {
     let mut client = stack.ipmitool();
     (client.user, client.password) = ("other".to_owned(), "another-password".to_owned());
     client.ok("mc info");
+}
+
+#[test]
+fn with_a_kg_set_only_a_client_that_knows_it_gets_in() {
+    let stack = shared();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("kg");
+    let with_key = |key: &str| {
+        let plain = stack.ipmitool().command("mc info");
+        let mut command = Command::new(plain.get_program());
+        command.args(["-k", key]).args(plain.get_args());
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Answer::of(command).success
+    };
+    // Clients fill a shorter key up with zeros; twenty bytes are all there is room for.
+    for key in ["a short key", "twenty bytes exactly"] {
+        fs::write(&file, format!("{key}\n")).unwrap();
+        stack.ctl(&format!("user kg --file {}", file.display()));
+        eventually("a login with the key", || with_key(key));
+        assert!(!with_key("another key"));
+        assert!(!stack.ipmitool().run("mc info").success);
+    }
+    stack.ctl("user kg --clear");
+    eventually("a login without a key", || stack.ipmitool().run("mc info").success);
 }

@@ -88,8 +88,10 @@ fn sensors_of_main_rails_have_no_reading_while_the_host_is_off() {
     running(&stack);
     let row = |name: &str| stack.ipmitool().ok("sensor list").row(name);
     stack.ipmitool().ok("chassis power off");
+    stack.board_becomes("the power to go", |board| !board.power_ok);
     eventually("P12V to be unavailable", || row("P12V")[1] == "na");
     assert_eq!(row("P5V_STBY")[3], "ok", "standby rails stay");
     running(&stack);
-    eventually("P12V to be back", || row("P12V")[3] == "ok");
+    eventually("P12V to be back", || row("P12V")[1] != "na");
+    assert_eq!(row("P12V")[3], "ok");
 }

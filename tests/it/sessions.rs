@@ -41,7 +41,7 @@ fn a_session_is_told_with_its_user_privilege_and_source() {
         let mut client = stack.ipmitool();
         client.host = host.to_owned();
         let mut shell = Shell::open(&client);
-        shell.ask("raw 6 1", " 20 ");
+        shell.ask("mc info", "Manufacturer ID");
         let port = shell.port();
         let mut says =
             |key: &str| shell.ask("session info active", key).split_once(':').unwrap().1.trim().to_owned();

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
-    process::{Child, ChildStdin, ChildStdout, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
 use super::Ipmitool;
@@ -17,7 +17,11 @@ pub(crate) struct Shell {
 impl Shell {
     /// Logs in.
     pub(crate) fn open(client: &Ipmitool) -> Self {
-        let mut command = client.command("shell");
+        let shell = client.command("shell");
+        // Into a pipe, ipmitool would keep what it says until there is a lot of it.
+        let mut command = Command::new("stdbuf");
+        command.arg("-oL").arg(shell.get_program()).args(shell.get_args());
+        command.envs(shell.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let mut client = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (input, output) = (client.stdin.take().unwrap(), client.stdout.take().unwrap());
         Self { client, input, output: BufReader::new(output) }

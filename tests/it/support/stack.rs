@@ -3,7 +3,10 @@
 use std::{
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
-    sync::{Mutex, MutexGuard, OnceLock},
+    sync::{
+        Mutex, MutexGuard, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -14,17 +17,19 @@ use xtask::demo::Description;
 pub(crate) struct Running {
     demo: Child,
     pub(crate) description: Description,
-    _directory: tempfile::TempDir,
 }
 
 impl Running {
     /// Starts `cargo xtask demo` and waits until it answers and ipmid knows every sensor of the board.
     pub(crate) fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        // The demo makes it and removes it, also where this process is killed.
+        let directory = std::env::temp_dir().join(format!("ferrite-it-{}-{number}", std::process::id()));
         let mut demo = Command::new(env!("CARGO"))
             .args(["run", "--quiet", "--package", "xtask", "--", "demo", "--tied", "--json"])
             .args(["--cipher-suites", "3,17", "--state-dir"])
-            .arg(directory.path().join("d"))
+            .arg(directory)
             .current_dir(xtask::workspace::root())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -34,7 +39,7 @@ impl Running {
         BufReader::new(demo.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let description = serde_json::from_str(&line)
             .unwrap_or_else(|error| panic!("the demo printed {line:?} ({error}); its own words are above"));
-        let running = Self { demo, description, _directory: directory };
+        let running = Self { demo, description };
         let sensors = running.board().sensors.len();
         eventually("every sensor to be listed", || {
             running.ipmitool().run("sdr elist full").stdout.lines().count() >= sensors

@@ -3,11 +3,17 @@
 use std::{
     fs, io,
     net::{Ipv6Addr, UdpSocket},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::{
+            fs::{DirBuilderExt as _, OpenOptionsExt as _},
+            net::{SocketAddr, UnixDatagram},
+        },
+    },
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
 use super::{Login, Options};
 
@@ -172,18 +178,45 @@ fn is_free(port: u16) -> bool {
         && (!has_ipv6() || UdpSocket::bind((Ipv6Addr::LOCALHOST, port)).is_ok())
 }
 
+/// A UDP port that no other demo picks while this is held: netipmid binds it a while after it was found to be free.
+#[derive(Debug)]
+pub(super) struct Port {
+    pub(super) number: u16,
+    _claim: UnixDatagram,
+}
+
+impl Port {
+    fn claim(number: u16) -> Option<Self> {
+        // A name in the abstract namespace: it belongs to one process at a time and goes with it.
+        let name = SocketAddr::from_abstract_name(format!("ferrite-demo-port-{number}")).ok()?;
+        let claim = UnixDatagram::bind_addr(&name).ok()?;
+        is_free(number).then_some(Self { number, _claim: claim })
+    }
+}
+
 /// The port asked for, or the first free one.
-pub(super) fn choose_port(asked: Option<u16>) -> anyhow::Result<u16> {
+pub(super) fn choose_port(asked: Option<u16>) -> anyhow::Result<Port> {
     match asked {
-        Some(port) if is_free(port) => Ok(port),
-        Some(port) => bail!("UDP port {port} is in use or not ours to use\nhint: another --port, or none"),
-        None => (6230..6330).find(|port| is_free(*port)).context("no UDP port from 6230 to 6329 is free"),
+        Some(port) => Port::claim(port).with_context(|| {
+            format!("UDP port {port} is in use or not ours to use\nhint: another --port, or none")
+        }),
+        None => (6230..6330).find_map(Port::claim).context("no UDP port from 6230 to 6329 is free"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_demos_that_start_at_once_get_two_ports() {
+        let (one, two) = (choose_port(None).unwrap(), choose_port(None).unwrap());
+        assert_ne!(one.number, two.number);
+        assert!(choose_port(Some(one.number)).is_err());
+        let number = one.number;
+        drop(one);
+        assert!(choose_port(Some(number)).is_ok());
+    }
 
     #[test]
     fn the_interface_is_that_of_the_default_route_with_the_least_metric() {

@@ -52,8 +52,8 @@ impl Stack {
         let port = choose_port(options.port)?;
         let layout = Layout::create(options)?;
         record::write(&layout.dir, &[])?;
-        layout.configure(options, port, &login)?;
-        let description = describe(&layout, port, &login);
+        layout.configure(options, port.number, &login)?;
+        let description = describe(&layout, port.number, &login);
         let tied = options.mode != Mode::Detached;
         let mut stack = Self { layout, processes: Vec::new(), tied, detached: false, description };
         stack.start_bus()?;
