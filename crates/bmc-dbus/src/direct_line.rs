@@ -8,6 +8,7 @@
 mod client;
 mod frames;
 mod server;
+mod wire;
 
 use std::{io, os::unix::net::UnixStream};
 

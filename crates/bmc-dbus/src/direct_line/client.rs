@@ -21,7 +21,11 @@ use zbus::{
     message::Type,
 };
 
-use super::{IN_FLIGHT, Stream, frames::Frames, watch_for_input};
+use super::{
+    IN_FLIGHT, Stream,
+    frames::{Frame, Frames},
+    watch_for_input, wire,
+};
 use crate::{
     execute::{Call, Reply},
     names::ipmi,
@@ -96,7 +100,7 @@ struct State {
 #[derive(Debug)]
 struct Waiting {
     since: Instant,
-    sender: oneshot::Sender<Result<Message, ExecuteError>>,
+    sender: oneshot::Sender<Result<Reply, ExecuteError>>,
 }
 
 impl DirectLine {
@@ -146,18 +150,14 @@ impl DirectLine {
     /// [`ExecuteError`].
     pub async fn execute(&self, call: Call) -> Result<Reply, ExecuteError> {
         let mode = *self.0.link.mode.borrow();
-        let reply = match mode {
-            Mode::Absent => return Err(ExecuteError::Absent),
-            Mode::Direct => self.0.link.call(&call)?.answer().await?,
+        match mode {
+            Mode::Absent => Err(ExecuteError::Absent),
+            Mode::Direct => self.0.link.call(&call)?.answer().await,
             Mode::Bus => match tokio::time::timeout(DEADLINE, self.call_over_bus(call)).await {
-                Ok(reply) => reply?,
-                Err(_) => return Err(ExecuteError::Deadline),
+                Ok(answer) => reply(answer?),
+                Err(_) => Err(ExecuteError::Deadline),
             },
-        };
-        if reply.message_type() == Type::Error {
-            return Err(zbus::Error::from(reply).into());
         }
-        Ok(reply.body().deserialize::<(Reply,)>()?.0)
     }
 
     async fn call_over_bus(&self, call: Call) -> zbus::Result<Message> {
@@ -167,6 +167,14 @@ impl DirectLine {
             .call_method(Some(ipmi::SERVICE), ipmi::PATH, Some(ipmi::SERVER), "execute", &arguments)
             .await
     }
+}
+
+/// What a message says that is no [`wire`] reply, or came over the bus.
+fn reply(message: Message) -> Result<Reply, ExecuteError> {
+    if message.message_type() == Type::Error {
+        return Err(zbus::Error::from(message).into());
+    }
+    Ok(message.body().deserialize::<(Reply,)>()?.0)
 }
 
 impl Drop for Shared {
@@ -203,11 +211,11 @@ impl Presence {
 struct InFlight<'a> {
     link: &'a Link,
     serial: NonZeroU32,
-    answer: oneshot::Receiver<Result<Message, ExecuteError>>,
+    answer: oneshot::Receiver<Result<Reply, ExecuteError>>,
 }
 
 impl InFlight<'_> {
-    async fn answer(mut self) -> Result<Message, ExecuteError> {
+    async fn answer(mut self) -> Result<Reply, ExecuteError> {
         (&mut self.answer).await.unwrap_or(Err(ExecuteError::Interrupted))
     }
 }
@@ -245,13 +253,8 @@ impl Link {
             return Err(ExecuteError::Busy);
         }
         let serial = state.next_serial();
-        let arguments = (call.net_fn, call.lun, call.command, &call.data, call.options.to_dict());
-        let message = Message::method_call(ipmi::PATH, "execute")
-            .interface(ipmi::SERVER)
-            .serial(serial)
-            .build(&arguments)?;
-        let bytes = message.data();
-        match stream.get_ref().write(bytes) {
+        let bytes = wire::encode_call(serial, call);
+        match stream.get_ref().write(&bytes) {
             Ok(written) if written == bytes.len() => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(ExecuteError::Busy),
             // Half a message puts the stream out of step for good.
@@ -292,11 +295,17 @@ impl Link {
             if !frames.read(stream.readable().await?)? {
                 return Ok(());
             }
-            while let Some(message) = frames.next()? {
-                let Some(serial) = message.header().reply_serial() else { continue };
+            while let Some(frame) = frames.next(wire::decode_reply)? {
+                let (serial, result) = match frame {
+                    Frame::Decoded((serial, reply)) => (serial, Ok(reply)),
+                    Frame::Other(message) => {
+                        let Some(serial) = message.header().reply_serial() else { continue };
+                        (serial, reply(message))
+                    }
+                };
                 if let Some(Waiting { sender, .. }) = self.lock().waiting.remove(&serial) {
                     // Who waited may have given up.
-                    let _ = sender.send(Ok(message));
+                    let _ = sender.send(result);
                 }
             }
         }

@@ -44,28 +44,45 @@ impl Frames {
             // That was all; the kernel tells when there is more.
             ready.clear_ready();
         }
-        self.bytes.extend_from_slice(chunk.get(..length).unwrap_or_default());
+        self.push(chunk.get(..length).unwrap_or_default());
         Ok(true)
     }
 
-    /// The next whole message, if it is there.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next whole message, if it is there, read with `decode` or else by zbus.
     ///
     /// # Errors
     /// Where the stream is no longer in step; it must be closed.
-    pub(super) fn next(&mut self) -> zbus::Result<Option<Message>> {
-        match message_length(&self.bytes) {
-            Some(length) if length > MAX_MESSAGE => Err(zbus::Error::ExcessData),
-            Some(length) if length <= self.bytes.len() => {
-                self.count += 1;
-                let mut no_descriptors = Vec::new();
-                let mut memory = Memory;
-                let parsed = memory.receive_message(self.count, &mut self.bytes, &mut no_descriptors);
-                // All of the message is in memory: there is nothing to wait for.
-                parsed.now_or_never().unwrap_or(Err(zbus::Error::ExcessData)).map(Some)
-            }
-            _ => Ok(None),
+    pub(super) fn next<T>(&mut self, decode: fn(&[u8]) -> Option<T>) -> zbus::Result<Option<Frame<T>>> {
+        let length = match message_length(&self.bytes) {
+            Some(length) if length > MAX_MESSAGE => return Err(zbus::Error::ExcessData),
+            Some(length) if length <= self.bytes.len() => length,
+            _ => return Ok(None),
+        };
+        if let Some(decoded) = self.bytes.get(..length).and_then(decode) {
+            self.bytes.drain(..length);
+            return Ok(Some(Frame::Decoded(decoded)));
         }
+        self.count += 1;
+        let mut no_descriptors = Vec::new();
+        let mut memory = Memory;
+        let parsed = memory.receive_message(self.count, &mut self.bytes, &mut no_descriptors);
+        // All of the message is in memory: there is nothing to wait for.
+        let parsed = parsed.now_or_never().unwrap_or(Err(zbus::Error::ExcessData));
+        parsed.map(|message| Some(Frame::Other(message)))
     }
+}
+
+/// A message.
+#[derive(Debug)]
+pub(super) enum Frame<T> {
+    /// Of the kind and layout that is usual.
+    Decoded(T),
+    /// Any other.
+    Other(Message),
 }
 
 /// The length of the message that `bytes` begin with, as far as its header is there.

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     future::Future,
     io::{self, ErrorKind, Write as _},
+    num::NonZeroU32,
     os::unix::net::UnixStream,
     pin::Pin,
 };
@@ -11,7 +12,11 @@ use std::{
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use zbus::{Message, OwnedVariant, message::Type};
 
-use super::{IN_FLIGHT, frames::Frames, watch_for_input};
+use super::{
+    IN_FLIGHT,
+    frames::{Frame, Frames},
+    watch_for_input, wire,
+};
 use crate::{
     execute::{Call, Options, Reply},
     names::ipmi,
@@ -34,8 +39,8 @@ where
 {
     let stream = watch_for_input(stream)?;
     let mut frames = Frames::default();
-    let mut running = FuturesUnordered::new();
-    let mut out = Vec::new();
+    let mut running: FuturesUnordered<Pin<Box<_>>> = FuturesUnordered::new();
+    let mut out: Vec<u8> = Vec::new();
     loop {
         tokio::select! {
             ready = stream.readable(), if running.len() < IN_FLIGHT => {
@@ -43,13 +48,13 @@ where
                     return Ok(());
                 }
             }
-            Some(answer) = running.next(), if !running.is_empty() => append(&mut out, answer),
+            Some(answer) = running.next(), if !running.is_empty() => out.extend(answer),
         }
         while running.len() < IN_FLIGHT
-            && let Some(message) = frames.next().map_err(invalid)?
+            && let Some(frame) = frames.next(wire::decode_call).map_err(invalid)?
         {
-            match begin(message, &handler) {
-                Begun::Done(answer) => append(&mut out, answer),
+            match begin(frame, &handler) {
+                Begun::Done(answer) => out.extend(answer),
                 Begun::Running(answer) => running.push(answer),
                 Begun::Ignored => {}
             }
@@ -70,35 +75,26 @@ fn write(mut stream: &UnixStream, bytes: &[u8]) -> io::Result<()> {
 }
 
 enum Begun<A> {
-    Done(zbus::Result<Message>),
+    /// The answer's bytes.
+    Done(Vec<u8>),
     Running(Pin<Box<A>>),
     Ignored,
 }
 
 fn begin<R: Future<Output = Reply>>(
-    message: Message,
+    frame: Frame<(NonZeroU32, Call)>,
     handler: impl Fn(Call) -> R,
-) -> Begun<impl Future<Output = zbus::Result<Message>>> {
-    let header = message.header();
-    if header.message_type() != Type::MethodCall {
-        return Begun::Ignored;
-    }
-    let wanted = header.interface().is_none_or(|interface| interface.as_str() == ipmi::SERVER)
-        && header.member().is_some_and(|member| member.as_str() == "execute");
-    let call = if wanted { call(&message) } else { Err(zbus::Error::InterfaceNotFound) };
-    let call = match call {
-        Ok(call) => call,
-        Err(error) => {
-            let name = "org.freedesktop.DBus.Error.InvalidArgs";
-            return Begun::Done(Message::error(&header, name).build(&error.to_string()));
-        }
+) -> Begun<impl Future<Output = Vec<u8>>> {
+    let (serial, call) = match frame {
+        Frame::Decoded(decoded) => decoded,
+        Frame::Other(message) if message.message_type() != Type::MethodCall => return Begun::Ignored,
+        Frame::Other(message) => match call(&message) {
+            Ok(call) => (message.primary_header().serial_num(), call),
+            Err(error) => return Begun::Done(refusal(&message, &error)),
+        },
     };
-    drop(header);
     let reply = handler(call);
-    let mut answer = Box::pin(async move {
-        let reply = reply.await;
-        Message::method_return(&message.header()).build(&(reply,))
-    });
+    let mut answer = Box::pin(async move { wire::encode_reply(serial, &reply.await) });
     match answer.as_mut().now_or_never() {
         Some(answer) => Begun::Done(answer),
         None => Begun::Running(answer),
@@ -106,15 +102,26 @@ fn begin<R: Future<Output = Reply>>(
 }
 
 fn call(message: &Message) -> zbus::Result<Call> {
+    let header = message.header();
+    let wanted = header.interface().is_none_or(|interface| interface.as_str() == ipmi::SERVER)
+        && header.member().is_some_and(|member| member.as_str() == "execute");
+    if !wanted {
+        return Err(zbus::Error::InterfaceNotFound);
+    }
     let body = message.body();
     let (net_fn, lun, command, data, options): Arguments = body.deserialize()?;
     Ok(Call { net_fn, lun, command, data, options: Options::from_dict(&options) })
 }
 
-fn append(out: &mut Vec<u8>, answer: zbus::Result<Message>) {
-    match answer {
-        Ok(message) => out.extend_from_slice(message.data()),
-        Err(error) => tracing::error!("cannot encode an answer: {error}"),
+/// The bytes of an error.
+fn refusal(call: &Message, error: &zbus::Error) -> Vec<u8> {
+    let name = "org.freedesktop.DBus.Error.InvalidArgs";
+    match Message::error(&call.header(), name).build(&error.to_string()) {
+        Ok(message) => message.data().to_vec(),
+        Err(error) => {
+            tracing::error!("cannot encode a refusal: {error}");
+            Vec::new()
+        }
     }
 }
 

@@ -90,6 +90,21 @@ async fn the_line_comes_back_with_ipmid() {
 }
 
 #[tokio::test]
+async fn a_call_that_is_not_answered_ends_after_its_deadline_and_the_line_goes_on() {
+    let bus = PrivateBus::start().unwrap();
+    let _ipmid = ipmid(&bus).await;
+    let line = DirectLine::connect(&connect(&bus).await).await.unwrap();
+    // Twice, because the clock that ended the first stops while nothing is under way.
+    for _ in 0..2 {
+        tokio::time::pause();
+        assert!(matches!(line.execute(call(1)).await, Err(ExecuteError::Deadline)));
+        tokio::time::resume();
+        soon(line.execute(call(7))).await.unwrap();
+    }
+    assert!(line.is_direct());
+}
+
+#[tokio::test]
 async fn bytes_that_are_no_message_end_the_line() {
     use std::io::Write as _;
     let (ours, mut theirs) = UnixStream::pair().unwrap();
