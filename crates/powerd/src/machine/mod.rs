@@ -303,12 +303,14 @@ impl Machine {
             State::WaitForPowerOk { .. } => {
                 self.status.power_fault = false;
                 self.status.control_fault = false;
-                self.status.last_power_event = match self.status.restart_cause {
-                    RestartCause::RemoteCommand => PowerEvent::Command,
+                self.status.last_power_event = match (self.status.restart_cause, self.status.last_power_event)
+                {
+                    (RestartCause::RemoteCommand, _) => PowerEvent::Command,
                     // What they answer to stays to be seen.
-                    RestartCause::PowerPolicyAlwaysOn | RestartCause::PowerPolicyPreviousState => {
-                        self.status.last_power_event
-                    }
+                    (
+                        RestartCause::PowerPolicyAlwaysOn | RestartCause::PowerPolicyPreviousState,
+                        PowerEvent::AcFailure,
+                    ) => PowerEvent::AcFailure,
                     _ => PowerEvent::None,
                 };
                 self.enter(self.on_state(), "power-ok");

@@ -391,3 +391,22 @@ fn a_masked_button_does_nothing() {
     story.input(Input::PowerButton, true);
     assert_eq!(story.state(), "GracefulTransitionToOff");
 }
+
+#[test]
+fn a_restore_leaves_the_loss_of_mains_to_be_seen_and_an_older_command_not() {
+    for (was_on, event) in [(true, PowerEvent::AcFailure), (false, PowerEvent::None)] {
+        let past = Past {
+            was_on,
+            new_boot: true,
+            restart_cause: RestartCause::RemoteCommand,
+            last_power_event: PowerEvent::Command,
+        };
+        let machine = Machine::new(settings(RestorePolicy::AlwaysOn), past);
+        let mut story = Story { now: Instant::now(), machine, outputs: Vec::new() };
+        story.input(Input::PowerOk, false);
+        story.pass(11 * SECOND);
+        story.input(Input::PowerOk, true);
+        assert_eq!(story.machine.status().last_power_event, event);
+        assert_eq!(story.machine.status().restart_cause, RestartCause::PowerPolicyAlwaysOn);
+    }
+}
