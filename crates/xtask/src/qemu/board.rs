@@ -20,8 +20,6 @@ const GPIO_LINES: &[(usize, &str)] = &[
     (3, "post-complete"),
     (4, "nmi"),
     (5, "identify-led"),
-    (6, "power-button-in"),
-    (7, "reset-button-in"),
 ];
 
 /// How many lines the AST2600's first GPIO controller has.
