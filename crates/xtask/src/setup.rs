@@ -15,15 +15,14 @@ struct Package {
     purpose: &'static str,
 }
 
-const PACKAGES: [Package; 8] = [
+const PACKAGES: [Package; 7] = [
     Package { name: "libsystemd-dev", purpose: "the daemons' readiness, sockets and journal" },
     Package { name: "pkg-config", purpose: "finds libsystemd" },
     Package { name: "dbus", purpose: "dbus-daemon, the bus of demo and tests" },
     Package { name: "util-linux", purpose: "setpriv, which ends the demo's processes with it" },
     Package { name: "ipmitool", purpose: "client" },
     Package { name: "freeipmi-tools", purpose: "bmc-info, ipmi-sensors, ipmi-chassis, ipmiping" },
-    Package { name: "freeipmi-ipmidetect", purpose: "ipmi-detect" },
-    Package { name: "openipmi", purpose: "client, and ipmi_sim to compare with" },
+    Package { name: "mmdebstrap", purpose: "the emulated board's tool root and root file system" },
 ];
 
 const USAGE: &str = "\

@@ -5,15 +5,18 @@ use std::{ffi::OsString, time::Instant};
 use anyhow::bail;
 
 use crate::{
-    deny, setup,
+    deny, qemu, setup,
     step::step,
     workspace::{cargo, run},
 };
 
 const USAGE: &str = "\
-sets up what is missing, then checks formatting, lints, licences and dependencies, and runs every test
+sets up what is missing, then checks formatting, lints, licences and dependencies, and runs every test, those on
+the emulated board too
 
-usage: cargo xtask test
+usage: cargo xtask test [--without-board]
+
+  --without-board  leave out the emulated AST2600, which takes some minutes
 ";
 
 /// One check: its name and the words after `cargo`.
@@ -28,8 +31,10 @@ const CHECKS: [(&str, &[&str]); 3] = [
 /// # Errors
 /// The first check that does not pass.
 pub fn main(arguments: Vec<OsString>) -> anyhow::Result<()> {
+    let mut board = true;
     match arguments.first() {
         None => {}
+        Some(argument) if argument == "--without-board" => board = false,
         Some(argument) if argument == "--help" || argument == "-h" => {
             print!("{USAGE}");
             return Ok(());
@@ -41,6 +46,9 @@ pub fn main(arguments: Vec<OsString>) -> anyhow::Result<()> {
     step("checking licences and duplicates", deny::check)?;
     for (what, words) in CHECKS {
         step(what, || run(cargo().args(words)))?;
+    }
+    if board {
+        step("testing on the emulated AST2600", || qemu::main(vec!["test".into()]))?;
     }
     println!("all checks passed in {:.0} s", start.elapsed().as_secs_f64());
     Ok(())

@@ -11,17 +11,15 @@ use anyhow::{Context as _, Result, bail};
 use super::tool_root::{Kernel, ToolRoot};
 use crate::workspace::run;
 
-/// GPIO lines that the board's power sequencing uses, as offsets into the first controller, with the names that
-/// tests/boards/ast2600-evb/etc/ferrite/power-config.json calls them by.
+/// GPIO lines that the board's power sequencing uses, as offsets into the first controller (bank P, whose pins have no other
+/// duty on this board), with the names that tests/boards/ast2600-evb/etc/ferrite/power-config.json calls them by.
 const GPIO_LINES: &[(usize, &str)] = &[
-    (0, "power-ok"),
-    (1, "power-button"),
-    (2, "reset-button"),
-    (3, "post-complete"),
-    (4, "nmi"),
-    (5, "identify-led"),
-    (6, "power-button-in"),
-    (7, "reset-button-in"),
+    (120, "power-ok"),
+    (121, "power-button"),
+    (122, "reset-button"),
+    (123, "post-complete"),
+    (124, "nmi"),
+    (125, "identify-led"),
 ];
 
 /// How many lines the AST2600's first GPIO controller has.

@@ -25,6 +25,7 @@ const PACKAGES: &[&str] = &[
     "rustc-web",
     "cargo-web",
     "libstd-rust-web-dev:armhf",
+    "rust-web-src",
     "gcc",
     "libc6-dev",
     "gcc-arm-linux-gnueabihf",
@@ -113,14 +114,21 @@ impl ToolRoot {
     }
 
     /// Cross-builds the `ferrite` executable for armv7 and gives its path.
+    ///
+    /// The AST2600's cores have sixteen floating-point registers and no NEON. Debian's compiler takes thirty-two for granted, in the
+    /// standard library that it ships too (parsing an `f64` there is an illegal instruction), so the library is built here.
     pub(crate) fn build_ferrite(&self) -> Result<PathBuf> {
         self.trust_the_machines_certificates()?;
         let shared = cache::root()?.join("armv7");
         let script = format!(
             "export CARGO_HOME=/shared/cargo CARGO_TARGET_DIR=/shared/target PKG_CONFIG_ALLOW_CROSS=1 PKG_CONFIG=/usr/bin/pkgconf \
              PKG_CONFIG_LIBDIR=/usr/lib/arm-linux-gnueabihf/pkgconfig \
-             CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_LINKER=arm-linux-gnueabihf-gcc; \
-             cd /src && cargo build --locked --release --target {TARGET} --package ferrite"
+             CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_LINKER=arm-linux-gnueabihf-gcc \
+             RUSTC_BOOTSTRAP=1 RUSTFLAGS='-C target-feature=-d32,-neon'; \
+             cd /src && cargo build --locked --release --target {TARGET} -Z build-std=std,panic_abort --package ferrite; \
+             arm-linux-gnueabihf-objdump --disassemble /shared/target/{TARGET}/release/ferrite \
+             | grep --max-count=1 --word-regexp --extended-regexp 'd1[6-9]|d2[0-9]|d3[01]' \
+             && {{ echo 'the executable uses floating-point registers that the AST2600 does not have' >&2; exit 1; }} || true"
         );
         step("ferrite for armv7 (release)", || run(&mut self.command(&shared, &script)?))?;
         Ok(shared.join(format!("target/{TARGET}/release/ferrite")))
