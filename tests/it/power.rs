@@ -122,6 +122,8 @@ fn sensors_of_main_rails_have_no_reading_while_the_host_is_off() {
     running(&stack);
     let row = |name: &str| stack.ipmitool().ok("sensor list").row(name);
     stack.ipmitool().ok("chassis power off");
+    // On its way off the chassis is no longer "on" for sensors, and not off yet for the next request.
+    says(&stack, "off");
     eventually("P12V to be unavailable", || row("P12V")[1] == "na");
     assert_eq!(row("P5V_STBY")[3], "ok", "standby rails stay");
     running(&stack);
