@@ -1,6 +1,6 @@
 //! Parts of the stack that end and start again under those that stay. Each test has a stack of its own.
 
-use crate::support::{Running, Shell, crash, crash_and_restart, eventually, start_again};
+use crate::support::{Answer, Running, Shell, crash, crash_and_restart, eventually, start_again};
 
 #[test]
 fn a_session_survives_a_crash_of_ipmid() {
@@ -21,6 +21,8 @@ fn every_daemon_comes_back_after_a_restart_of_the_bus() {
     let socket = stack.description.state_dir.join("run/bus");
     // An abrupt end leaves the socket's file.
     let _again = crash_and_restart(&stack, "dbus-daemon", || std::fs::remove_file(socket).unwrap());
+    // ipmid and netipmid talk past the bus meanwhile: that commands are answered does not say that they are back on it.
+    eventually("every daemon to be on the bus", || Answer::of(stack.ferrite("ctl status")).success);
     eventually("the stack to answer again", || stack.ipmitool().run("mc info").success);
     assert_eq!(shell.ask("mc info", "Manufacturer ID"), before, "the session is still the same");
     eventually("the sensors to be back", || {
