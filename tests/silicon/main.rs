@@ -75,22 +75,25 @@ fn a_temperature_set_in_the_chip_is_read_over_the_lan_through_i2c_and_hwmon() {
 /// The first GPIO controller, on which bank P is the host's power sequencing.
 const GPIO: &str = "/machine/soc/gpio";
 
+fn level(qmp: &mut Qmp, line: &str) -> bool {
+    let level = qmp.execute("qom-get", json!({ "path": GPIO, "property": line })).unwrap();
+    level.as_bool().expect("a line is high or low")
+}
+
 #[test]
 #[ignore = "needs the emulated board: cargo xtask qemu test"]
 fn chassis_power_on_presses_the_button_line_and_power_ok_is_what_chassis_status_shows() {
     let board = Board::from_environment();
     let mut qmp = Qmp::connect(&board.qmp).unwrap();
-    let mut level = |line: &str| qmp.execute("qom-get", json!({ "path": GPIO, "property": line })).unwrap();
     assert!(board.ipmitool(&["chassis", "status"]).contains("System Power         : off"));
-    assert_eq!(level("gpioP1"), false, "nobody presses the button yet");
+    assert!(!level(&mut qmp, "gpioP1"), "nobody presses the button yet");
 
     board.ipmitool(&["chassis", "power", "on"]);
     let start = Instant::now();
-    while level("gpioP1") == false {
+    while !level(&mut qmp, "gpioP1") {
         assert!(start.elapsed() < SETTLE, "the power button was never pressed");
     }
-    let mut host = Qmp::connect(&board.qmp).unwrap();
-    host.execute("qom-set", json!({ "path": GPIO, "property": "gpioP0", "value": true })).unwrap();
+    qmp.execute("qom-set", json!({ "path": GPIO, "property": "gpioP0", "value": true })).unwrap();
     let start = Instant::now();
     while !board.ipmitool(&["chassis", "status"]).contains("System Power         : on") {
         assert!(start.elapsed() < SETTLE, "power-ok rose and chassis status does not say so");

@@ -82,8 +82,8 @@ pub fn main(arguments: Vec<OsString>) -> Result<()> {
         board.power_cut()?;
         return Err(error);
     }
-    let facts = json!({
-        "host": "127.0.0.1", "port": port, "user": USER, "password": password, "password_file": password_file,
+    let mut facts = json!({
+        "host": "127.0.0.1", "port": port, "user": USER, "password_file": password_file,
         "qmp": board.qmp(), "console": board.console(), "pid": board.pid(),
     });
     if options.test {
@@ -92,6 +92,7 @@ pub fn main(arguments: Vec<OsString>) -> Result<()> {
         return result;
     }
     if options.json {
+        facts["password"] = password.clone().into();
         println!("{facts}");
     } else {
         print_lines(port, &password_file, board.console());
