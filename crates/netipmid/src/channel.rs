@@ -15,6 +15,22 @@ use tokio::sync::Notify;
 
 use crate::config::Checked;
 
+/// The ways to ipmid: of this bus connection, and of the one before. After a restart of the bus ipmid needs a moment to come back
+/// to it, while the socket that both still hold is not of the bus at all.
+#[derive(Debug, Default)]
+struct Lines {
+    now: Option<DirectLine>,
+    before: Option<DirectLine>,
+}
+
+impl Lines {
+    fn best(&self) -> Option<DirectLine> {
+        let before = self.before.as_ref().filter(|line| line.is_direct());
+        let now = self.now.as_ref();
+        now.filter(|line| line.is_present()).or(before).or(now).cloned()
+    }
+}
+
 /// One LAN channel, for as long as the process lives.
 #[derive(Debug)]
 pub(crate) struct LanChannel {
@@ -35,7 +51,7 @@ pub(crate) struct LanChannel {
     /// The endpoint was acted on from outside the driver, which has to look.
     pub(crate) acted: Notify,
     endpoint: Mutex<Endpoint>,
-    line: Mutex<Option<DirectLine>>,
+    lines: Mutex<Lines>,
 }
 
 impl LanChannel {
@@ -50,7 +66,7 @@ impl LanChannel {
             sessions_changed: Notify::new(),
             acted: Notify::new(),
             endpoint: Mutex::new(Endpoint::new(config.settings.clone())),
-            line: Mutex::new(None),
+            lines: Mutex::default(),
         }
     }
 
@@ -73,14 +89,36 @@ impl LanChannel {
 
     /// The way to ipmid, once there is one.
     pub(crate) fn line(&self) -> Option<DirectLine> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lines().best()
     }
 
+    /// Takes the line of a new bus connection. The one before serves on as long as it works and ipmid is not on this bus yet.
     pub(crate) fn set_line(&self, line: DirectLine) {
-        *self.line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+        let mut lines = self.lines();
+        let before = lines.best();
+        lines.before = before.filter(DirectLine::is_direct);
+        lines.now = Some(line);
+    }
+
+    /// Hangs up the line of the bus connection before: ipmid has come to this one.
+    pub(crate) fn drop_line_before(&self) {
+        self.lines().before = None;
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn has_kg(&self) -> bool {
         self.kg_set.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+impl LanChannel {
+    /// Whether the line of this bus connection is direct, and the one before hung up.
+    pub(crate) fn has_only_new_line(&self) -> bool {
+        let lines = self.lines();
+        lines.before.is_none() && lines.now.as_ref().is_some_and(DirectLine::is_direct)
     }
 }

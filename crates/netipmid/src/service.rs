@@ -48,6 +48,7 @@ async fn follow_guid(line: &DirectLine, channel: &LanChannel) {
     let mut presence = line.presence();
     loop {
         presence.arrived().await;
+        channel.drop_line_before();
         let options = Options { privilege: Some(0), ..Options::default() };
         let call = Call { net_fn: 0x06, lun: 0, command: 0x37, data: Vec::new(), options };
         match line.execute(call).await.map(|reply| (reply.completion_code, <[u8; 16]>::try_from(reply.data)))

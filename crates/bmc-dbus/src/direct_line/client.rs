@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     io::{ErrorKind, Write as _},
+    net::Shutdown,
     num::NonZeroU32,
     os::{fd::OwnedFd as StdFd, unix::net::UnixStream},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -139,6 +140,11 @@ impl DirectLine {
         *self.0.link.mode.borrow() == Mode::Direct
     }
 
+    /// Whether ipmid is on this bus, with a direct line or without.
+    pub fn is_present(&self) -> bool {
+        *self.0.link.mode.borrow() != Mode::Absent
+    }
+
     /// Waits until ipmid has gone and come back, or come for the first time since the last call of a `presence` made before.
     pub fn presence(&self) -> Presence {
         Presence(self.0.link.mode.subscribe())
@@ -257,8 +263,9 @@ impl Link {
         match stream.get_ref().write(&bytes) {
             Ok(written) if written == bytes.len() => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(ExecuteError::Busy),
-            // Half a message puts the stream out of step for good.
+            // Half a message puts the stream out of step for good. The shutdown tells [`Link::pump`], which has a new line dialled.
             Ok(_) | Err(_) => {
+                let _ = stream.get_ref().shutdown(Shutdown::Both);
                 state.end();
                 return Err(ExecuteError::Interrupted);
             }

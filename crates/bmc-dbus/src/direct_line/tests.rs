@@ -111,3 +111,37 @@ async fn bytes_that_are_no_message_end_the_line() {
     theirs.write_all(&[0xFF; 64]).unwrap();
     assert_eq!(soon(serve(ours, echo)).await.unwrap_err().kind(), std::io::ErrorKind::InvalidData);
 }
+
+/// An ipmid whose first line takes no calls, though its socket stays open; the next ones echo.
+#[derive(Default)]
+struct DeafAtFirst(Vec<UnixStream>);
+
+#[zbus::interface(name = "org.ferrite.Ipmi.DirectLine")]
+impl DeafAtFirst {
+    async fn connect(&mut self) -> zbus::fdo::Result<OwnedFd> {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        if self.0.is_empty() {
+            ours.shutdown(std::net::Shutdown::Read).unwrap();
+            self.0.push(ours);
+        } else {
+            tokio::spawn(serve(ours, echo));
+        }
+        Ok(std::os::fd::OwnedFd::from(theirs).into())
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_takes_no_calls_is_dialled_anew() {
+    let bus = PrivateBus::start().unwrap();
+    let ipmid = connect(&bus).await;
+    ipmid.object_server().at(ipmi::PATH, DeafAtFirst::default()).await.unwrap();
+    ipmid.request_name(ipmi::SERVICE).await.unwrap();
+    let line = DirectLine::connect(&connect(&bus).await).await.unwrap();
+    let mut presence = line.presence();
+    assert!(matches!(line.execute(call(7)).await, Err(ExecuteError::Interrupted)));
+    soon(presence.changed()).await;
+    while !line.is_direct() {
+        soon(presence.changed()).await;
+    }
+    soon(line.execute(call(7))).await.unwrap();
+}
