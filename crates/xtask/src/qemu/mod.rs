@@ -65,7 +65,7 @@ pub fn main(arguments: Vec<OsString>) -> Result<()> {
     let tools = ToolRoot::prepare()?;
     let kernel = tools.kernel()?;
     let ferrite = tools.build_ferrite()?;
-    fs::create_dir_all(&work)?;
+    private_directory(&work)?;
     let image = image::build(&tools, &kernel, &ferrite, &account, &work)?;
     let port = match options.port {
         Some(port) => port,
@@ -183,6 +183,14 @@ fn stop(work: &Path) -> Result<()> {
         run(as_root("rm").args(["--recursive", "--force", "--one-file-system"]).arg(work))?;
     }
     Ok(())
+}
+
+/// The board's directory holds its account's password, in a file and in the image.
+fn private_directory(work: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::create_dir_all(work)?;
+    fs::set_permissions(work, fs::Permissions::from_mode(0o700))
+        .with_context(|| format!("cannot close {} to others", work.display()))
 }
 
 fn fresh_password() -> Result<String> {
