@@ -19,6 +19,8 @@ pub struct ListedSession {
     pub address: String,
     /// The client's port.
     pub port: u16,
+    /// The hardware address from the kernel's IPv4 neighbours: six bytes, zeros where it is not known (IPv6, another network).
+    pub mac: Vec<u8>,
 }
 
 /// A LAN channel, at `/xyz/openbmc_project/Ipmi/Channel/<name>` of `xyz.openbmc_project.Ipmi.Channel.<name>`.
@@ -63,7 +65,7 @@ pub trait SessionInfo {
     /// The client's port.
     #[zbus(property(emits_changed_signal = "const"))]
     fn remote_port(&self) -> zbus::Result<u16>;
-    /// Six bytes, zeros where it is not known.
+    /// Six bytes; zeros where it is not known: over IPv6, from another network, from the controller itself.
     #[zbus(property(emits_changed_signal = "const"), name = "RemoteMACAddress")]
     fn remote_mac_address(&self) -> zbus::Result<Vec<u8>>;
     /// The user's slot.

@@ -30,9 +30,9 @@ pub(crate) struct Config {
     half_open_per_source: usize,
     /// Seconds of silence that end a session, 10 to 3600. Default: 60.
     idle_seconds: u64,
-    /// Failed logins that lock a user out; 0 never does. Default: 10.
+    /// Failed logins that lock a user out, up to 255; 0 never does. Default: 10.
     lockout_user_failures: u32,
-    /// Failed logins that lock a source out; 0 never does. Default: 20.
+    /// Failed logins that lock a source out, up to 255; 0 never does. Default: 20.
     lockout_source_failures: u32,
     /// Whether a login that is given up after RAKP message 2 is a failed one too. Honest clients (ipmitool) see there that the
     /// password is wrong and send no message 3, so that only `true` counts their failures; but message 1 names any user and costs
@@ -133,6 +133,9 @@ impl Config {
             ("half_open", size(self.half_open), 1, 4096),
             ("half_open_per_source", size(self.half_open_per_source), 1, 4096),
             ("idle_seconds", self.idle_seconds, 10, 3600),
+            // As many are remembered of each user and source.
+            ("lockout_user_failures", self.lockout_user_failures.into(), 0, 255),
+            ("lockout_source_failures", self.lockout_source_failures.into(), 0, 255),
             ("lockout_seconds", self.lockout_seconds, 1, 86400),
         ];
         match ranges.into_iter().find(|(_, value, low, high)| !(low..=high).contains(&value)) {
@@ -184,6 +187,10 @@ fn instance_of(number: u8, channels: &ChannelTable) -> u8 {
 impl Config {
     pub(crate) fn for_test(listen: SocketAddr) -> Self {
         Self { listen, ..Self::default() }
+    }
+
+    pub(crate) fn with_lockout(self, failures: u32) -> Self {
+        Self { lockout_source_failures: failures, ..self }
     }
 
     pub(crate) fn with_suites(self, suites: &[u8]) -> Self {

@@ -48,7 +48,8 @@ fn tell(channel: &LanChannel, error: &UserError) {
 fn take(channel: &LanChannel, entries: Vec<CredentialEntry>, kg: &SecretBytes) {
     let given = match (kg.is_empty(), Secret::new(kg.as_bytes())) {
         (true, _) => None,
-        (false, Some(key)) => Some(key),
+        // Zeros are how IPMI says that there is no KG.
+        (false, Some(key)) => (!key.is_zero()).then_some(key),
         (false, None) => {
             // Not "no KG": that would let in who knows a password alone.
             tracing::error!(
@@ -69,15 +70,35 @@ fn take(channel: &LanChannel, entries: Vec<CredentialEntry>, kg: &SecretBytes) {
 
 /// A user as this channel sees it. Without a password nobody logs in, so that such a user is left out.
 fn user(channel: u8, entry: CredentialEntry) -> Option<User> {
-    if entry.password.is_empty() {
-        return None;
-    }
+    let secret = Secret::new(entry.password.as_bytes()).filter(|secret| !secret.is_zero())?;
     let limit = entry.privileges.get(&channel).copied().and_then(Privilege::from_u8);
     Some(User {
         slot: entry.slot,
         name: entry.name.into_bytes(),
         enabled: entry.enabled,
         max_privilege: limit,
-        secret: Secret::new(entry.password.as_bytes())?,
+        secret,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_password_and_one_of_zeros_are_none_and_let_nobody_in() {
+        let with = |password: &[u8]| CredentialEntry {
+            slot: 2,
+            name: "admin".into(),
+            enabled: true,
+            privileges: BTreeMap::from([(1, 4)]),
+            password: SecretBytes::new(password.to_vec()),
+        };
+        assert!(user(1, with(b"secret")).is_some());
+        for none in [&[][..], &[0], &[0; 20], &[b'x'; 21]] {
+            assert!(user(1, with(none)).is_none());
+        }
+    }
 }

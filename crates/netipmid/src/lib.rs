@@ -8,6 +8,7 @@ mod channel;
 mod config;
 mod credentials;
 mod driver;
+mod neighbors;
 mod service;
 mod sessions;
 mod socket;

@@ -12,7 +12,7 @@ use bmc_dbus::{
 use rmcp_session::SessionState;
 use zbus::{Connection, fdo};
 
-use crate::{channel::LanChannel, credentials, sessions};
+use crate::{channel::LanChannel, credentials, neighbors::Neighbors, sessions};
 
 /// Serves on `connection` until it closes; calls `ready` once the channel's name is owned.
 ///
@@ -93,6 +93,7 @@ impl Lan {
 
     /// The sessions of this instant; the objects follow a little later.
     fn sessions(&self) -> (u8, Vec<ListedSession>) {
+        let neighbors = Neighbors::read();
         let endpoint = self.0.endpoint();
         let active = endpoint.sessions().filter(|session| session.state == SessionState::Active);
         let listed = active.map(|session| ListedSession {
@@ -102,6 +103,7 @@ impl Lan {
             privilege: session.privilege as u8,
             address: session.peer.ip().to_string(),
             port: session.peer.port(),
+            mac: neighbors.mac(session.peer.ip()).to_vec(),
         });
         (self.0.session_limit, listed.collect())
     }

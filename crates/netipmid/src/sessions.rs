@@ -11,7 +11,10 @@ use bmc_dbus::names::ipmi;
 use rmcp_session::{SessionState, SessionSummary};
 use zbus::{Connection, fdo};
 
-use crate::channel::LanChannel;
+use crate::{
+    channel::LanChannel,
+    neighbors::{self, Neighbors},
+};
 
 /// The least time between two comparisons: a login flood must not become a flood on the bus.
 const PACE: Duration = Duration::from_millis(100);
@@ -25,7 +28,7 @@ const TEAR_DOWN: u8 = 3;
 pub(crate) async fn publish(connection: &Connection, channel: &Arc<LanChannel>) -> zbus::Result<()> {
     let objects = connection.object_server();
     objects.at(ipmi::SESSION_ROOT, fdo::ObjectManager).await?;
-    let before = Info { channel: Arc::clone(channel), summary: None };
+    let before = Info { channel: Arc::clone(channel), summary: None, mac: neighbors::UNKNOWN };
     objects.at(format!("{}/{}/0", ipmi::SESSION_ROOT, ipmi::path_element(&channel.name)), before).await?;
     Ok(())
 }
@@ -61,12 +64,15 @@ async fn update(
         objects.remove::<Info, _>(path.as_str()).await?;
         objects.remove::<Session, _>(path.as_str()).await?;
     }
+    // Read for new ones alone.
+    let mut table = None;
     for (path, summary) in now {
         if published.contains_key(&path) {
             continue;
         }
+        let mac = table.get_or_insert_with(Neighbors::read).mac(summary.peer.ip());
         let shared = Arc::new(Mutex::new(summary));
-        let info = Info { channel: Arc::clone(channel), summary: Some(Arc::clone(&shared)) };
+        let info = Info { channel: Arc::clone(channel), summary: Some(Arc::clone(&shared)), mac };
         objects.at(path.as_str(), Session(Arc::clone(&shared))).await?;
         objects.at(path.as_str(), info).await?;
         published.insert(path, shared);
@@ -82,6 +88,8 @@ fn path(channel: &str, session: &SessionSummary) -> String {
 pub(crate) struct Info {
     channel: Arc<LanChannel>,
     summary: Option<Shared>,
+    /// The client's hardware address as the kernel knew it when the object was published.
+    mac: [u8; 6],
 }
 
 impl Info {
@@ -131,10 +139,10 @@ impl Info {
         self.of(|session| session.peer.port())
     }
 
-    /// Not looked up: zeros.
+    /// Zeros where it is not known, as over IPv6.
     #[zbus(property(emits_changed_signal = "const"), name = "RemoteMACAddress")]
     fn remote_mac_address(&self) -> Vec<u8> {
-        vec![0; 6]
+        self.mac.to_vec()
     }
 
     #[zbus(property(emits_changed_signal = "const"), name = "UserID")]

@@ -301,3 +301,12 @@ fn a_suite_without_a_password_check_and_an_unknown_channel_are_refused() {
     let other = Config::for_test("[::]:0".parse::<SocketAddr>().unwrap());
     assert!(other.check(Some("eth9"), &channels).unwrap_err().to_string().contains("`eth9`"));
 }
+
+#[test]
+fn failures_that_would_have_to_be_remembered_without_bound_are_refused() {
+    let channels = bmc_daemon::ChannelTable::read(std::path::Path::new("/nonexistent")).unwrap();
+    let check =
+        |failures| Config::for_test("[::]:0".parse().unwrap()).with_lockout(failures).check(None, &channels);
+    assert!([0, 255].into_iter().all(|failures| check(failures).is_ok()));
+    assert_eq!(check(256).unwrap_err().field(), "lockout_source_failures");
+}

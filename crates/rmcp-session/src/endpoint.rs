@@ -53,13 +53,14 @@ impl Endpoint {
     }
 
     /// Replaces the users and the channel's key KG; `None` is one-key login, where the user's password stands in for KG.
+    /// A KG of zeros is `None`: everybody knows it, and whoever overhears a login could compute the session's keys from it.
     ///
     /// Sessions end whose user is gone, renamed, disabled or without access; others keep at most the user's new privilege. A
     /// handshake under way must begin anew, for it was begun with the old secrets. Open sessions survive a change of secrets:
     /// otherwise a user who changes the own password would never see the answer.
     pub fn set_users(&mut self, users: Vec<User>, kg: Option<Secret>) {
         self.users = users;
-        self.kg = kg;
+        self.kg = kg.filter(|kg| !kg.is_zero());
         let outdated = self.handshakes.end(|handshake| matches!(handshake.step, Step::Challenged(_)));
         (0..outdated).for_each(|_| self.discards.count(Discard::HalfOpenReplaced));
         let limits: Vec<_> =

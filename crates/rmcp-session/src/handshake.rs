@@ -93,24 +93,36 @@ pub(crate) struct Handshakes {
 }
 
 impl Handshakes {
-    /// Adds a handshake; how many older ones gave way for it.
+    /// Adds a handshake; how many older ones gave way for it. Who floods under false addresses gets no further than the first
+    /// step, so that those who have gone further are spared.
     pub(crate) fn add(&mut self, handshake: Handshake, limits: &Limits) -> u64 {
         let source = lockout::source(handshake.peer.ip());
         let from_source = |other: &Handshake| lockout::source(other.peer.ip()) == source;
         let mut replaced = 0;
         while self.list.iter().filter(|other| from_source(other)).count()
             >= limits.half_open_per_source.max(1)
+            && self.give_way(from_source)
         {
-            let Some(oldest) = self.list.iter().position(from_source) else { break };
-            self.list.remove(oldest);
             replaced += 1;
         }
-        while self.list.len() >= limits.half_open.max(1) {
-            self.list.remove(0);
+        while self.list.len() >= limits.half_open.max(1) && self.give_way(|_| true) {
             replaced += 1;
         }
         self.list.push(handshake);
         replaced
+    }
+
+    /// Ends one of those in which `of` holds: the oldest whose client has not answered yet, while these are half of them or more;
+    /// else the oldest of all, so that answering does not crowd newcomers out either. Whether there was one.
+    fn give_way(&mut self, of: impl Fn(&Handshake) -> bool) -> bool {
+        let silent = |handshake: &Handshake| of(handshake) && matches!(handshake.step, Step::Opened(_));
+        let count = |is: &dyn Fn(&Handshake) -> bool| self.list.iter().filter(|other| is(other)).count();
+        let at = if count(&silent) * 2 >= count(&of) {
+            self.list.iter().position(silent)
+        } else {
+            self.list.iter().position(&of)
+        };
+        at.map(|at| self.list.remove(at)).is_some()
     }
 
     /// The handshake with an ID, if `peer` began it.

@@ -8,7 +8,8 @@ use std::{
 
 use crate::{LockSubject, Lockout};
 
-/// Sources and users that are remembered at once; the one that failed longest ago gives way.
+/// Sources that are remembered at once; the one that failed longest ago gives way. Users, of whom there are 63 at most, never do:
+/// whoever has many addresses could make the endpoint forget a user's failures.
 const REMEMBERED: usize = 1024;
 
 /// The failures of everyone who failed recently.
@@ -60,11 +61,17 @@ impl Failures {
     }
 
     fn make_room(&mut self, subject: LockSubject) {
-        if self.records.len() < REMEMBERED || self.records.contains_key(&subject) {
+        let is_source = |subject: &LockSubject| matches!(subject, LockSubject::Source(_));
+        // Never fewer than there are sources, and quick.
+        if self.records.len() < REMEMBERED || self.records.contains_key(&subject) || !is_source(&subject) {
+            return;
+        }
+        let sources = || self.records.iter().filter(|(subject, _)| is_source(subject));
+        if sources().count() < REMEMBERED {
             return;
         }
         let last = |record: &Record| record.failures.back().copied().max(record.locked_until);
-        let oldest = self.records.iter().min_by_key(|(_, record)| last(record)).map(|(subject, _)| *subject);
+        let oldest = sources().min_by_key(|(_, record)| last(record)).map(|(subject, _)| *subject);
         if let Some(oldest) = oldest {
             self.records.remove(&oldest);
         }
@@ -133,6 +140,19 @@ mod tests {
             failures.count(start + Duration::from_millis(number.into()), subject, &policy);
         }
         assert_eq!(failures.records.len(), REMEMBERED);
+    }
+
+    #[test]
+    fn failures_from_many_sources_do_not_free_a_user_who_is_locked_out() {
+        let (mut failures, start) = (Failures::default(), Instant::now());
+        let policy = Lockout { source_failures: 5, ..POLICY };
+        (0..3).for_each(|_| _ = failures.count(start, USER, &policy));
+        for number in 0..5000u32 {
+            let subject = LockSubject::Source(IpAddr::V4(number.into()));
+            failures.count(start + Duration::from_millis(number.into()), subject, &policy);
+        }
+        assert!(failures.is_locked(start + Duration::from_secs(6), USER));
+        assert_eq!(failures.records.len(), REMEMBERED + 1);
     }
 
     #[test]

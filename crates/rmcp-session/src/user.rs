@@ -25,6 +25,11 @@ impl Secret {
         Some(secret)
     }
 
+    /// Whether all of it is zero: no password, or no KG (v2.0§13.33: zeros stand for one-key logins).
+    pub fn is_zero(&self) -> bool {
+        self.bytes == [0; Self::MAX]
+    }
+
     /// All 20 bytes, as key material.
     pub(crate) fn key(&self) -> &[u8; Secret::MAX] {
         &self.bytes

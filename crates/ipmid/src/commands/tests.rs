@@ -67,13 +67,13 @@ async fn a_session_is_found_by_all_four_selectors() {
         .unwrap()
         .extend([session(1, 7, "192.0.2.9:50000"), session(5, 9, "[2001:db8::1]:623")]);
     let ipmid = fake::ipmid(&board);
-    let first = [1, 63, 2, 2, 4, 0x11, 192, 0, 2, 9, 0, 0, 0, 0, 0, 0, 0x50, 0xC3];
+    let first = [1, 15, 2, 2, 4, 0x11, 192, 0, 2, 9, 0, 0, 0, 0, 0, 0, 0x50, 0xC3];
     assert_eq!(ask(&ipmid, APP, 0x3D, &[0]).await.unwrap(), first);
     assert_eq!(ask(&ipmid, APP, 0x3D, &[1]).await.unwrap(), first);
-    let second = [5, 63, 2, 2, 4, 0x11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x6F, 0x02];
+    let second = [5, 15, 2, 2, 4, 0x11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x6F, 0x02];
     assert_eq!(ask(&ipmid, APP, 0x3D, &[0xFE, 5]).await.unwrap(), second);
     assert_eq!(ask(&ipmid, APP, 0x3D, &[0xFF, 9, 0, 0, 0]).await.unwrap(), second);
-    assert_eq!(ask(&ipmid, APP, 0x3D, &[3]).await.unwrap(), [0, 63, 2]);
+    assert_eq!(ask(&ipmid, APP, 0x3D, &[3]).await.unwrap(), [0, 15, 2]);
     assert_eq!(ask(&ipmid, APP, 0x3D, &[0xFE, 9]).await, Err(0xCB));
     assert_eq!(ask(&ipmid, APP, 0x3D, &[0xFF, 9, 0, 0]).await, Err(0xC7));
     assert_eq!(ask(&ipmid, APP, 0x3D, &[64]).await, Err(0xCC));

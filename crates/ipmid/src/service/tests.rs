@@ -275,8 +275,10 @@ async fn the_end_of_the_bus_is_an_error_so_that_ipmid_connects_again() {
     assert_eq!(execute(&client, GET_DEVICE_ID, Options::default()).await.3, 0);
 }
 
-/// netipmid's session object as far as ipmid reads it.
-struct FakeSession;
+/// A session object as OpenBMC's netipmid has it.
+struct FakeSession {
+    state: u8,
+}
 
 #[zbus::interface(name = "xyz.openbmc_project.Ipmi.SessionInfo")]
 impl FakeSession {
@@ -310,22 +312,52 @@ impl FakeSession {
     }
     #[zbus(property)]
     fn state(&self) -> u8 {
-        2
+        self.state
+    }
+    #[zbus(property)]
+    fn set_state(&mut self, state: u8) {
+        self.state = state;
     }
 }
 
-#[tokio::test]
-async fn session_info_comes_from_the_objects_of_the_channels_owner() {
-    let bus = PrivateBus::start().unwrap();
-    start(&bus).await;
-    let owner = connect(&bus).await;
+/// OpenBMC's netipmid: session objects and nothing of ours.
+async fn stock_owner(bus: &PrivateBus) -> Connection {
+    let owner = connect(bus).await;
     let objects = owner.object_server();
     objects.at(ipmi::SESSION_ROOT, zbus::fdo::ObjectManager).await.unwrap();
-    objects.at(format!("{}/eth0/a0b0c0d0_03", ipmi::SESSION_ROOT), FakeSession).await.unwrap();
+    objects.at(format!("{}/eth0/0", ipmi::SESSION_ROOT), FakeSession { state: 0 }).await.unwrap();
+    objects.at(STOCK_SESSION, FakeSession { state: 2 }).await.unwrap();
     owner.request_name(format!("{}eth0", ipmi::CHANNEL_PREFIX)).await.unwrap();
+    owner
+}
+
+const STOCK_SESSION: &str = "/xyz/openbmc_project/ipmi/session/eth0/a0b0c0d0_03";
+
+#[tokio::test]
+async fn session_info_comes_from_the_objects_of_an_owner_that_has_no_method_for_it() {
+    let bus = PrivateBus::start().unwrap();
+    start(&bus).await;
+    let _owner = stock_owner(&bus).await;
     let client = connect(&bus).await;
     let by_id: (u8, u8, &[u8]) = (0x06, 0x3D, &[0xFF, 0xD0, 0xC0, 0xB0, 0xA0]);
     let (.., code, data) = execute(&client, by_id, Options::default()).await;
-    let expected = [3, 63, 1, 2, 4, 0x11, 192, 0, 2, 7, 2, 0, 0, 0, 0, 9, 0x50, 0xC3];
+    let expected = [3, 15, 1, 2, 4, 0x11, 192, 0, 2, 7, 2, 0, 0, 0, 0, 9, 0x50, 0xC3];
     assert_eq!((code, data.as_slice()), (0, &expected[..]));
+}
+
+#[tokio::test]
+async fn a_session_of_such_an_owner_is_closed_by_its_state() {
+    let bus = PrivateBus::start().unwrap();
+    start(&bus).await;
+    let owner = stock_owner(&bus).await;
+    let client = connect(&bus).await;
+    let unknown: (u8, u8, &[u8]) = (0x06, 0x3C, &[1, 0, 0, 0]);
+    assert_eq!(execute(&client, unknown, Options::default()).await.3, 0x87);
+    let session = owner.object_server().interface::<_, FakeSession>(STOCK_SESSION).await.unwrap();
+    assert_eq!(session.get().await.state, 2);
+    let close: (u8, u8, &[u8]) = (0x06, 0x3C, &[0xD0, 0xC0, 0xB0, 0xA0]);
+    assert_eq!(execute(&client, close, Options::default()).await.3, 0);
+    assert_eq!(session.get().await.state, 3);
+    // It is no active session any more.
+    assert_eq!(execute(&client, close, Options::default()).await.3, 0x87);
 }

@@ -50,6 +50,51 @@ fn a_flood_from_many_sources_is_bounded_and_a_good_login_still_works() {
 }
 
 #[test]
+fn a_flood_under_false_addresses_does_not_replace_a_client_that_answers() {
+    for from_same_source in [false, true] {
+        let mut world = World::new();
+        let mut client = admin();
+        let open = world.ask(&client, &client.open_request());
+        let rakp_1 = client.rakp_1(&open).unwrap();
+        let rakp_2 = world.ask(&client, &rakp_1);
+        for number in 0..1000 {
+            let mut bot = attacker(number);
+            if from_same_source {
+                let port = 2000 + u16::try_from(number).unwrap();
+                bot.address = std::net::SocketAddr::new(client.address.ip(), port);
+            }
+            world.ask(&bot, &bot.open_request());
+        }
+        let (rakp_3, _) = client.rakp_3(&rakp_2).unwrap();
+        let rakp_4 = world.ask(&client, &rakp_3);
+        assert_eq!(client.finish(&rakp_4), Ok(true));
+    }
+}
+
+#[test]
+fn clients_that_stop_after_the_challenge_do_not_crowd_out_newcomers() {
+    let mut world = World::new();
+    let challenge = |world: &mut World, number| {
+        let mut bot = attacker(number);
+        let open = world.ask(&bot, &bot.open_request());
+        let rakp_1 = bot.rakp_1(&open).unwrap();
+        world.ask(&bot, &rakp_1);
+    };
+    (0..300).for_each(|number| challenge(&mut world, number));
+    let mut client = admin();
+    let open = world.ask(&client, &client.open_request());
+    for number in 300..400 {
+        let bot = attacker(number);
+        world.ask(&bot, &bot.open_request());
+    }
+    let rakp_1 = client.rakp_1(&open).unwrap();
+    let rakp_2 = world.ask(&client, &rakp_1);
+    let (rakp_3, _) = client.rakp_3(&rakp_2).unwrap();
+    let rakp_4 = world.ask(&client, &rakp_3);
+    assert_eq!(client.finish(&rakp_4), Ok(true));
+}
+
+#[test]
 fn challenges_that_are_never_answered_lock_nobody_out() {
     let mut world = World::new();
     for round in 0..30 {

@@ -53,6 +53,15 @@ fn a_two_key_login_needs_both_keys() {
 }
 
 #[test]
+fn a_key_of_zeros_is_none_so_that_the_password_stands_in_for_it() {
+    let mut world = World::new();
+    world.endpoint.set_users(users(), Secret::new(&[0; 20]));
+    world.logged_in(admin());
+    let zeros = Client { kg: Some([0; 20]), ..admin() };
+    assert_eq!(world.log_in(&mut zeros.clone()), Err(0xEE));
+}
+
+#[test]
 fn unknown_disabled_and_locked_out_users_look_like_a_wrong_password() {
     let mut world = World::with(Settings {
         lockout: Some(Lockout { user_failures: 1, ..Lockout::default() }),
