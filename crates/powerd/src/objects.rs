@@ -81,12 +81,10 @@ fn power_state(state: State) -> &'static str {
     }
 }
 
-fn allowed(state: State) -> &'static [&'static str] {
-    match state {
-        State::Off | State::RestoreDelay { .. } => &["On"],
-        State::OnPost | State::OnOs => &["Off", "Reboot", "GracefulWarmReboot", "ForceWarmReboot"],
-        _ => &[],
-    }
+/// What would be done now, and is not so already.
+fn allowed(state: State) -> impl Iterator<Item = &'static str> {
+    let does = move |request| state.allows(request).is_ok() && !state.is_already(request);
+    HOST_REQUESTS.iter().filter(move |row| does(row.1)).map(|row| row.0)
 }
 
 /// What the properties say that change by themselves; each is announced when it differs.
@@ -97,7 +95,7 @@ mod shown {
         full(values::HOST_STATE, host_state(view.state))
     }
     pub(super) fn allowed_host_transitions(view: &View) -> Vec<String> {
-        allowed(view.state).iter().map(|name| full(values::HOST_TRANSITION, name)).collect()
+        allowed(view.state).map(|name| full(values::HOST_TRANSITION, name)).collect()
     }
     pub(super) fn restart_cause(view: &View) -> String {
         full(values::RESTART_CAUSE, view.status.restart_cause.name())
@@ -439,4 +437,28 @@ async fn announce_extras(
             button_pressed_changed = |view: &View| Button::pressed(view, place));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn the_allowed_transitions_are_those_that_would_be_done_and_change_something() {
+        let deadline = Instant::now();
+        let then = Some(RestartCause::RemoteCommand);
+        for (state, names) in [
+            (State::Unknown, &[] as &[&str]),
+            (State::Off, &["On"]),
+            (State::OnOs, &["Off", "Reboot", "GracefulWarmReboot", "ForceWarmReboot"]),
+            (State::GracefulOff { deadline, then: None }, &["On", "Reboot", "ForceWarmReboot"]),
+            (State::WaitForPowerOkLoss { deadline, then: None }, &["On", "Reboot"]),
+            (State::WaitForPowerOkLoss { deadline, then }, &[]),
+            (State::WaitForPowerOk { deadline }, &[]),
+        ] {
+            assert_eq!(allowed(state).collect::<Vec<_>>(), names, "{state:?}");
+        }
+    }
 }

@@ -123,52 +123,24 @@ impl Machine {
     /// # Errors
     /// [`Refused`] says why not.
     pub fn allows(&self, request: Request) -> Result<(), Refused> {
-        let reason = match (self.state, request) {
-            (State::Unknown, _) => "the power lines cannot be read",
-            _ if self.is_done(request) => return Ok(()),
-            (State::Off | State::RestoreDelay { .. }, Request::On | Request::Off) => return Ok(()),
-            (State::Off | State::RestoreDelay { .. }, _) => "the host is off",
-            (State::OnPost | State::OnOs, _) => return Ok(()),
-            (State::GracefulOff { .. }, Request::Off | Request::Cycle | Request::Reset) => return Ok(()),
-            (State::WaitForPowerOk { .. } | State::WaitForPowerOkLoss { .. }, Request::Off) => return Ok(()),
-            (State::CycleOff { .. }, Request::Off) => return Ok(()),
-            _ => "another transition is under way",
-        };
-        Err(Refused { request, state: self.state.name(), reason })
+        self.state.allows(request)
     }
 
-    /// Whether the host is, or is about to be, what the request would make it.
-    fn is_done(&self, request: Request) -> bool {
-        match request {
-            Request::On => {
-                matches!(self.state, State::OnPost | State::OnOs | State::WaitForPowerOk { .. })
-            }
-            Request::Off => matches!(self.state, State::Off | State::WaitForPowerOkLoss { then: None, .. }),
-            Request::Soft => matches!(
-                self.state,
-                State::Off
-                    | State::GracefulOff { then: None, .. }
-                    | State::WaitForPowerOkLoss { then: None, .. }
-            ),
-            Request::Cycle | Request::GracefulReboot | Request::Reset | Request::Nmi => false,
-        }
-    }
-
-    /// Starts what a client asks for; nothing happens where it [is so already](Self::is_done).
+    /// Starts what a client asks for; nothing happens where it [is so already](State::is_already).
     ///
     /// # Errors
     /// [`Refused`] where the state does not allow it.
     pub fn request(&mut self, now: Instant, request: Request, cause: RestartCause) -> Result<(), Refused> {
         self.allows(request)?;
-        if self.is_done(request) {
+        if self.state.is_already(request) {
             self.requested_cause = None;
             return Ok(());
         }
         let timings = self.settings.timings;
         match request {
-            Request::On => self.power_on(now, cause, true),
+            Request::On => self.on(now, cause),
             Request::Off => self.off(now, "request: off"),
-            Request::Cycle => self.force_off(now, Some(cause), "request: cycle"),
+            Request::Cycle => self.cycle(now, cause),
             Request::Soft => self.graceful_off(now, None, true, "request: soft off"),
             Request::GracefulReboot => self.graceful_off(now, Some(cause), true, "request: graceful reboot"),
             Request::Reset => self.reset(now, cause, true),
@@ -242,9 +214,10 @@ impl Machine {
             }
             // Power never came: there was nothing to wait for.
             State::WaitForPowerOkLoss { .. } if !self.power_ok => self.power_went(now),
-            State::WaitForPowerOkLoss { .. } => {
+            State::WaitForPowerOkLoss { then, .. } => {
                 self.status.control_fault = true;
-                self.enter(self.on_state(), "power-ok did not go");
+                let dropped = "power-ok did not go; the request to go on again is dropped";
+                self.enter(self.on_state(), then.map_or("power-ok did not go", |_| dropped));
             }
             State::GracefulOff { then, .. } if self.settings.force_off_after_graceful => {
                 self.force_off(now, then, "the host did not shut down in time");
@@ -400,6 +373,27 @@ impl Machine {
         }
         let deadline = now + timings.power_ok_watchdog;
         self.enter(State::WaitForPowerOk { deadline }, cause.name());
+    }
+
+    /// A host that is on its way off goes on once it is there.
+    fn on(&mut self, now: Instant, cause: RestartCause) {
+        const WHY: &str = "request: on, once the host is off";
+        let then = Some(cause);
+        match self.state {
+            State::GracefulOff { deadline, .. } => self.enter(State::GracefulOff { deadline, then }, WHY),
+            State::WaitForPowerOkLoss { deadline, .. } => {
+                self.enter(State::WaitForPowerOkLoss { deadline, then }, WHY);
+            }
+            _ => self.power_on(now, cause, true),
+        }
+    }
+
+    fn cycle(&mut self, now: Instant, cause: RestartCause) {
+        match self.state {
+            // The button is held as it is.
+            State::WaitForPowerOkLoss { .. } => self.on(now, cause),
+            _ => self.force_off(now, Some(cause), "request: cycle"),
+        }
     }
 
     fn off(&mut self, now: Instant, why: &'static str) {

@@ -346,6 +346,74 @@ fn off_during_a_cycle_stays_off() {
 }
 
 #[test]
+fn on_or_cycle_while_the_host_goes_off_is_done_once_it_is_off() {
+    for request in [Request::On, Request::Cycle] {
+        let mut story = Story::on();
+        story.ask(Request::Off);
+        story.ask(Request::Off);
+        story.pass(SECOND);
+        story.ask(request);
+        story.ask(request);
+        assert_eq!(story.outputs, [(Output::Power, true)], "the button stays held");
+        assert!(story.machine.host_was_on(), "a restore would switch it on");
+        story.input(Input::PowerOk, false);
+        story.ask(request);
+        story.pass(6 * SECOND);
+        assert_eq!(story.state(), "WaitForPowerOk");
+        story.input(Input::PowerOk, true);
+        assert_eq!(story.machine.status().restart_cause, RestartCause::RemoteCommand);
+        assert_eq!(story.machine.status().last_power_event, PowerEvent::Command);
+    }
+}
+
+#[test]
+fn on_after_a_soft_off_waits_for_the_shutdown_and_off_takes_it_back() {
+    let mut story = Story::on();
+    story.ask(Request::Soft);
+    story.ask(Request::On);
+    story.pass(100 * SECOND);
+    assert_eq!(story.state(), "GracefulTransitionToCycleOff");
+    story.input(Input::PowerOk, false);
+    story.pass(6 * SECOND);
+    assert_eq!(story.state(), "WaitForPowerOk");
+    let mut story = Story::on();
+    story.ask(Request::Off);
+    story.ask(Request::On);
+    story.ask(Request::Off);
+    story.input(Input::PowerOk, false);
+    story.pass(60 * SECOND);
+    assert_eq!(story.state(), "Off");
+}
+
+#[test]
+fn what_a_host_on_its_way_off_cannot_do_is_refused_with_the_reason() {
+    let mut story = Story::on();
+    story.ask(Request::Off);
+    for request in [Request::Reset, Request::GracefulReboot, Request::Nmi] {
+        let refused = story.machine.allows(request).unwrap_err();
+        assert_eq!(refused.reason, "the host is going off");
+    }
+    story.ask(Request::On);
+    assert_eq!(story.machine.allows(Request::Soft).unwrap_err().reason, "the host is going off");
+}
+
+#[test]
+fn a_remembered_on_is_dropped_with_a_word_where_power_never_goes() {
+    let mut story = Story::on();
+    story.ask(Request::Off);
+    story.ask(Request::On);
+    let deadline = story.machine.next_timeout().unwrap();
+    story.machine.handle_timeout(deadline);
+    let told = std::iter::from_fn(|| story.machine.poll_action())
+        .any(|action| matches!(action, Action::Changed { why, .. } if why.contains("is dropped")));
+    assert!(told && story.machine.status().control_fault);
+    story.input(Input::SioS5, true);
+    story.input(Input::PowerOk, false);
+    story.pass(60 * SECOND);
+    assert_eq!(story.state(), "Off", "what was dropped does not come back");
+}
+
+#[test]
 fn off_before_power_ok_came_ends_off_and_not_on() {
     let mut story = Story::off();
     story.ask(Request::On);
@@ -378,6 +446,17 @@ fn stopping_releases_what_is_asserted_and_nothing_else() {
     story.machine.stop();
     story.collect();
     assert_eq!(story.outputs, [(Output::Power, true), (Output::Power, false)]);
+}
+
+#[test]
+fn the_panels_nmi_button_interrupts_a_host_that_is_on_and_only_that() {
+    let mut story = Story::on();
+    story.input(Input::NmiButton, true);
+    story.pass(SECOND);
+    assert_eq!(story.outputs, [(Output::Nmi, true), (Output::Nmi, false)]);
+    let mut story = Story::off();
+    story.input(Input::NmiButton, true);
+    assert_eq!(story.outputs, []);
 }
 
 #[test]

@@ -208,6 +208,51 @@ impl State {
         }
     }
 
+    /// Whether a request can be done now.
+    ///
+    /// # Errors
+    /// [`Refused`] says why not.
+    pub fn allows(self, request: Request) -> Result<(), Refused> {
+        let reason = match (self, request) {
+            (Self::Unknown, _) => "the power lines cannot be read",
+            _ if self.is_already(request) => return Ok(()),
+            (Self::Off | Self::RestoreDelay { .. }, Request::On | Request::Off) => return Ok(()),
+            (Self::Off | Self::RestoreDelay { .. }, _) => "the host is off",
+            (Self::OnPost | Self::OnOs, _) => return Ok(()),
+            // On, and Cycle where the host is on its way off anyway, are remembered until it is off.
+            (Self::GracefulOff { .. }, Request::On | Request::Off | Request::Cycle | Request::Reset) => {
+                return Ok(());
+            }
+            (Self::WaitForPowerOkLoss { .. }, Request::On | Request::Off | Request::Cycle) => return Ok(()),
+            (Self::WaitForPowerOk { .. } | Self::CycleOff { .. }, Request::Off) => return Ok(()),
+            (Self::WaitForPowerOkLoss { .. } | Self::CycleOff { .. }, _) => "the host is going off",
+            _ => "another transition is under way",
+        };
+        Err(Refused { request, state: self.name(), reason })
+    }
+
+    /// Whether the host is, or is about to be, what the request would make it.
+    pub fn is_already(self, request: Request) -> bool {
+        match request {
+            Request::On => match self {
+                Self::OnPost | Self::OnOs | Self::WaitForPowerOk { .. } | Self::CycleOff { .. } => true,
+                Self::GracefulOff { then, .. } | Self::WaitForPowerOkLoss { then, .. } => then.is_some(),
+                _ => false,
+            },
+            Request::Cycle => {
+                matches!(self, Self::WaitForPowerOkLoss { then: Some(_), .. } | Self::CycleOff { .. })
+            }
+            Request::Off => matches!(self, Self::Off | Self::WaitForPowerOkLoss { then: None, .. }),
+            Request::Soft => matches!(
+                self,
+                Self::Off
+                    | Self::GracefulOff { then: None, .. }
+                    | Self::WaitForPowerOkLoss { then: None, .. }
+            ),
+            Request::GracefulReboot | Request::Reset | Request::Nmi => false,
+        }
+    }
+
     pub(super) fn deadline(self) -> Option<Instant> {
         match self {
             Self::RestoreDelay { deadline, .. }
