@@ -2,9 +2,11 @@
 //!
 //! The library half is what tests share; daemon crates use its [`PrivateBus`] in their own tests too.
 
+mod example_config;
 pub mod introspection;
 mod private_bus;
 mod qmp;
 
+pub use example_config::{example_config, read_example_config};
 pub use private_bus::PrivateBus;
 pub use qmp::Qmp;

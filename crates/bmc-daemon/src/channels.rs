@@ -108,6 +108,15 @@ mod tests {
     }
 
     #[test]
+    fn the_example_file_is_the_default() {
+        let example = include_str!("../../../systemd-units/etc/ferrite/channels.toml");
+        // A commented row has no blank after its `#`.
+        let rows: Vec<_> = example.lines().filter(|line| !line.starts_with("# ")).collect();
+        let table = read(&rows.join("\n").replace('#', "")).unwrap();
+        assert_eq!(table.channels, openbmc_channels());
+    }
+
+    #[test]
     fn a_number_that_ipmi_reserves_or_a_second_use_is_refused() {
         let twelve = read("[[channel]]\nnumber = 12\nname = \"a\"\nmedium = \"lan\"\n").unwrap_err();
         assert!(twelve.to_string().contains("number 12"), "{twelve}");

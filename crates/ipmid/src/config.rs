@@ -93,3 +93,17 @@ impl Device {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_file_names_every_key_with_its_default() {
+        let example: Config = system_tests::read_example_config("ipmid");
+        let device = Device { auxiliary: Some([0; 4]), ..Device::default() };
+        assert_eq!(example.device, device);
+        let fru = &example.fru[0];
+        assert_eq!((fru.id, fru.entity, fru.instance), (0, 7, 1));
+    }
+}

@@ -197,3 +197,17 @@ impl Config {
         Self { cipher_suites: suites.to_vec(), ..self }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_file_names_every_key_with_its_default() {
+        let example: Config = system_tests::read_example_config("netipmid");
+        assert_eq!(
+            format!("{example:?}"),
+            format!("{:?}", Config { channel: Some("eth0".to_owned()), ..Config::default() })
+        );
+    }
+}

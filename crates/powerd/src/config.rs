@@ -194,6 +194,12 @@ mod tests {
     }
 
     #[test]
+    fn the_example_file_names_every_key_with_its_default() {
+        let example: Settings = system_tests::read_example_config("powerd");
+        assert_eq!(format!("{example:?}"), format!("{:?}", Settings::default()));
+    }
+
+    #[test]
     fn entries_of_other_types_and_unknown_timings_are_passed_over() {
         let text = format!(
             r#"{{"gpio_configs":[{},{},{{"Type":"DBUS","Path":"/x"}}],"timing_configs":{{"PowerPulseMs":7,"New":1}}}}"#,

@@ -43,3 +43,14 @@ async fn run(context: Context) -> anyhow::Result<()> {
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_file_names_every_key_with_its_default() {
+        let example: Settings = system_tests::read_example_config("seld");
+        assert_eq!(format!("{example:?}"), format!("{:?}", Settings::default()));
+    }
+}

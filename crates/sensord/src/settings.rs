@@ -81,3 +81,14 @@ impl Settings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_file_names_every_key_with_its_default() {
+        let example: Settings = system_tests::read_example_config("sensord");
+        assert_eq!(format!("{example:?}"), format!("{:?}", Settings::default()));
+    }
+}

@@ -61,3 +61,14 @@ async fn run(context: Context) -> anyhow::Result<()> {
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_file_names_every_key_with_its_default() {
+        let example: Config = system_tests::read_example_config("userd");
+        assert_eq!(format!("{example:?}"), format!("{:?}", Config::default()));
+    }
+}
