@@ -270,3 +270,17 @@ fn a_presence_ping_is_answered_unless_it_asks_for_none() {
     world.discards_it(&admin(), &ping(0xFF), Discard::NotForUs);
     world.discards_it(&admin(), &pong, Discard::NotForUs);
 }
+
+#[test]
+fn what_a_request_carries_is_not_printed() {
+    let mut world = World::new();
+    let mut client = world.logged_in(admin());
+    // Set User Password, with one more behind it in the queue.
+    for byte in [0xA7, 0xA8] {
+        let datagram = client.request(6, 0x47, &[2, 2, byte, byte, byte]);
+        assert!(world.send(&client, &datagram).is_empty());
+    }
+    let text = format!("{:?} {:?}", world.requests(), world.endpoint);
+    assert!(text.contains("06h/0 47h, 5 bytes") && text.contains("1 queued"), "{text}");
+    assert!(!text.contains("167, 167") && !text.contains("168, 168"), "{text}");
+}
