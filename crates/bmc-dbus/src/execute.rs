@@ -3,7 +3,7 @@
 //! The signature is OpenBMC's: `yyyaya{sv}` in, `(yyyyay)` out. The network function is the request's six bits, the response
 //! carries it with bit 0 set.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
 use serde::{Deserialize, Serialize};
 use zbus::{OwnedVariant, Type, Variant};
@@ -25,8 +25,8 @@ pub struct Options {
     pub host_id: Option<i32>,
 }
 
-/// A request as it stands in the arguments of `execute`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A request as it stands in the arguments of `execute`. Its data is never printed: it can be a password.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Call {
     /// Network function of the request, unshifted.
     pub net_fn: u8,
@@ -38,6 +38,13 @@ pub struct Call {
     pub data: Vec<u8>,
     /// Who sends it.
     pub options: Options,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { net_fn, lun, command, data, options } = self;
+        write!(f, "Call({net_fn:02X}h/{lun} {command:02X}h, {} bytes, {options:?})", data.len())
+    }
 }
 
 /// The response of `execute`.
@@ -106,6 +113,17 @@ mod tests {
             .map(|(key, value)| (key.to_owned(), value.try_to_owned().unwrap()))
             .collect();
         assert_eq!(Options::from_dict(&dict), options);
+    }
+
+    #[test]
+    fn what_a_request_carries_is_not_printed() {
+        let options = Options { user_id: Some(2), ..Options::default() };
+        let call = Call { net_fn: 6, lun: 0, command: 0x47, data: vec![250, 251], options };
+        let text = format!("{call:?}");
+        assert!(
+            text.contains("06h/0 47h, 2 bytes") && !text.contains("250") && !text.contains("251"),
+            "{text}"
+        );
     }
 
     #[test]

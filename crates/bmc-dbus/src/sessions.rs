@@ -95,3 +95,17 @@ pub trait Session {
     #[zbus(property(emits_changed_signal = "false"))]
     fn age_milliseconds(&self) -> zbus::Result<u64>;
 }
+
+#[cfg(test)]
+mod tests {
+    use zbus::Type as _;
+
+    use super::ListedSession;
+
+    #[test]
+    fn a_listed_session_is_what_the_interface_says() {
+        let xml = include_str!("../../../dbus-interfaces/org.ferrite.Ipmi.LanChannel.xml");
+        let wanted = format!("name=\"sessions\" type=\"a{}\"", ListedSession::SIGNATURE);
+        assert!(xml.contains(&wanted), "{wanted}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What comes out of an endpoint.
 
 use std::{
+    fmt,
     net::{IpAddr, SocketAddr},
     time::Instant,
 };
@@ -93,8 +94,8 @@ pub enum CloseReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestToken(pub(crate) u64);
 
-/// A command to execute.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A command to execute. Its data is never printed: it can be a password.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     /// For the answer.
     pub token: RequestToken,
@@ -110,6 +111,14 @@ pub struct Request {
     pub command: u8,
     /// The data bytes.
     pub data: Vec<u8>,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { token, from, session, net_fn, lun, command, data } = self;
+        let (net_fn, lun, token, length) = (net_fn.value(), lun.value(), token.0, data.len());
+        write!(f, "Request({token}: {net_fn:02X}h/{lun} {command:02X}h, {length} bytes, {from}, {session:?})")
+    }
 }
 
 /// The session that a request belongs to, as it was when the request came up for execution.

@@ -36,13 +36,16 @@ pub(crate) fn request(bytes: &[u8]) -> Result<LanMessage<'_>, Discard> {
 }
 
 impl Endpoint {
-    /// Executes a command that concerns sessions; `None` for any other.
+    /// Executes a command that concerns sessions; `None` for any other, and for what a user asks of another channel.
     pub(crate) fn answer_locally(
         &mut self,
         message: &LanMessage<'_>,
         session: Option<SessionRef>,
     ) -> Option<Outcome> {
         if message.net_fn != NetFn::APP || message.to_lun != ipmi_wire::Lun::BMC {
+            return None;
+        }
+        if session.is_some() && self.asks_another_channel(message) {
             return None;
         }
         let mut close = None;
@@ -61,6 +64,15 @@ impl Endpoint {
             Err(code) => vec![code.0],
         };
         Some(Outcome { reply, close })
+    }
+
+    /// Whether the command is about a channel, and not about this one.
+    fn asks_another_channel(&self, message: &LanMessage<'_>) -> bool {
+        const CHANNEL: u8 = 0x0F;
+        let about_a_channel = [GetChannelAuthenticationCapabilities::CMD, GetChannelCipherSuites::CMD]
+            .contains(&message.command);
+        let channel = message.data.first().map_or(THIS_CHANNEL, |first| first & CHANNEL);
+        about_a_channel && self.this_channel(channel).is_err()
     }
 
     /// This channel's number, where `channel` means it.

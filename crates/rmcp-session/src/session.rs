@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -93,22 +94,28 @@ impl Session {
 }
 
 /// The requests of one session: executed one after the other, each once.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Requests {
     queued: VecDeque<Vec<u8>>,
     executing: Option<Executing>,
     answered: VecDeque<Answered>,
 }
 
+/// Numbers only: what was decrypted can be a password.
+impl fmt::Debug for Requests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let executing = self.executing.as_ref().map(|executing| executing.token);
+        write!(f, "Requests({} queued, {executing:?}, {} answered)", self.queued.len(), self.answered.len())
+    }
+}
+
 /// A request that is being executed.
-#[derive(Debug)]
 pub(crate) struct Executing {
     pub(crate) token: RequestToken,
     /// The LAN message as it came.
     pub(crate) request: Vec<u8>,
 }
 
-#[derive(Debug)]
 struct Answered {
     request: Vec<u8>,
     response: Vec<u8>,

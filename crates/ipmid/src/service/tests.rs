@@ -263,6 +263,19 @@ async fn a_direct_line_speaks_for_its_channel() {
 }
 
 #[tokio::test]
+async fn a_direct_line_outlives_the_bus_until_its_owner_hangs_up() {
+    let mut bus = PrivateBus::start().unwrap();
+    let served = start(&bus).await;
+    let owner = channel_owner(&bus, "eth0").await;
+    let line = bmc_dbus::direct_line::DirectLine::connect(&owner).await.unwrap();
+    assert!(line.is_direct());
+    bus.restart().unwrap();
+    assert!(timeout(Duration::from_secs(10), served).await.unwrap().unwrap().is_err());
+    let get_device_id = Call { net_fn: 0x06, lun: 0, command: 0x01, data: Vec::new(), options: ADMIN };
+    assert_eq!(line.execute(get_device_id).await.unwrap().completion_code, 0);
+}
+
+#[tokio::test]
 async fn the_end_of_the_bus_is_an_error_so_that_ipmid_connects_again() {
     let mut bus = PrivateBus::start().unwrap();
     let served = start(&bus).await;

@@ -270,3 +270,36 @@ fn a_presence_ping_is_answered_unless_it_asks_for_none() {
     world.discards_it(&admin(), &ping(0xFF), Discard::NotForUs);
     world.discards_it(&admin(), &pong, Discard::NotForUs);
 }
+
+#[test]
+fn what_a_request_carries_is_not_printed() {
+    let mut world = World::new();
+    let mut client = world.logged_in(admin());
+    // Set User Password, with one more behind it in the queue.
+    for byte in [0xA7, 0xA8] {
+        let datagram = client.request(6, 0x47, &[2, 2, byte, byte, byte]);
+        assert!(world.send(&client, &datagram).is_empty());
+    }
+    let text = format!("{:?} {:?}", world.requests(), world.endpoint);
+    assert!(text.contains("06h/0 47h, 5 bytes") && text.contains("1 queued"), "{text}");
+    assert!(!text.contains("167, 167") && !text.contains("168, 168"), "{text}");
+}
+
+#[test]
+fn what_another_channel_offers_is_told_to_users_by_who_knows_it_and_to_nobody_else() {
+    let mut world = World::new();
+    let stranger = admin();
+    for (command, data) in [(0x38, &[0x82, 4][..]), (0x54, &[0x02, 0, 0x80])] {
+        let refused = world.ask(&stranger, &outside(0, &lan_message(6, 3, command, data)));
+        assert_eq!(refused[22], 0xCC);
+    }
+    let mut client = world.logged_in(admin());
+    assert_eq!(world.local(&mut client, 0x38, &[0x8E, 4])[..2], [0, 1]);
+    for (command, data) in [(0x38, &[0x82, 4][..]), (0x54, &[0x02, 0, 0x80])] {
+        let datagram = client.request(6, command, data);
+        assert!(world.send(&client, &datagram).is_empty());
+        let requests = world.requests();
+        assert_eq!((requests[0].command, requests[0].data.as_slice()), (command, data));
+        assert_eq!(world.respond(&client, &requests[0], &[2]).len(), 1);
+    }
+}
