@@ -164,9 +164,11 @@ fn lines_to_paste(options: &Options, stack: &Description, password_file: &Path, 
         board.display(),
         stack.board_control.display()
     ));
-    text.push_str(match options.mode {
-        Mode::Detached => "end it with: cargo xtask demo --stop\n",
-        _ => "end it with Ctrl-C\n",
+    text.push_str(&match options.mode {
+        Mode::Detached => {
+            format!("end it with: cargo xtask demo --stop --state-dir {}\n", stack.state_dir.display())
+        }
+        _ => "end it with Ctrl-C\n".to_owned(),
     });
     text
 }
