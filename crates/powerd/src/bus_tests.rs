@@ -136,6 +136,43 @@ async fn stopping_in_mid_press_lets_the_button_go() {
 }
 
 #[tokio::test]
+async fn every_output_is_let_go_at_the_start_because_a_killed_powerd_may_have_left_it_pressed() {
+    within(async {
+        let mut stand = stand().await;
+        stand.becomes(".Off").await;
+        let mut told = Vec::new();
+        while !told.iter().any(|line: &String| line.contains("power-button")) {
+            told.push(stand.told.recv().await.unwrap());
+        }
+        while let Ok(line) = stand.told.try_recv() {
+            told.push(line);
+        }
+        for output in ["power-button", "reset-button"] {
+            let released = format!("{{\"set\":\"{output}\",\"value\":true}}");
+            assert!(told.contains(&released), "{output} in {told:?}");
+            let pressed = format!("{{\"set\":\"{output}\",\"value\":false}}");
+            assert!(!told.contains(&pressed), "{output} in {told:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn on_while_the_host_goes_off_is_accepted_over_the_bus() {
+    within(async {
+        let stand = stand().await;
+        stand.becomes(".Off").await;
+        stand.ask("On").await.unwrap();
+        stand.becomes(".Running").await;
+        stand.ask("Off").await.unwrap();
+        stand.ask("On").await.unwrap();
+        let refused = stand.ask("GracefulWarmReboot").await.unwrap_err();
+        assert!(refused.to_string().contains("another transition"), "{refused}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn only_what_changed_is_announced_and_every_name_is_owned() {
     within(async {
         let stand = stand().await;

@@ -44,8 +44,9 @@ const SOURCES: [Source; 3] = [
         field: |power| &mut power.chassis_on,
     },
     Source {
-        service: "xyz.openbmc_project.State.OperatingSystem",
-        path: "/xyz/openbmc_project/state/os",
+        service: power::OS_SERVICE,
+        // The host's own object, as x86-power-control has it.
+        path: power::HOST_PATH,
         interface: "xyz.openbmc_project.State.OperatingSystem.Status",
         property: "OperatingSystemState",
         read: |state| !state.ends_with("Inactive"),

@@ -307,6 +307,42 @@ async fn a_sensor_of_the_host_is_read_only_while_the_host_runs() {
     rig.property(RAIL, "Available", |available: &bool| !available).await;
 }
 
+/// What powerd, as x86-power-control, says of the operating system on the host's object.
+struct FakeOs(&'static str);
+
+#[zbus::interface(name = "xyz.openbmc_project.State.OperatingSystem.Status")]
+impl FakeOs {
+    #[zbus(property)]
+    fn operating_system_state(&self) -> String {
+        format!("{}{}", bmc_dbus::power::OS_STATE, self.0)
+    }
+}
+
+#[tokio::test]
+async fn a_sensor_of_what_the_firmware_sets_up_waits_for_the_end_of_post() {
+    use bmc_dbus::names::power;
+    let mut rig = Rig::start().await;
+    let board = BOARD.replace("\"PowerState\": \"On\"", "\"PowerState\": \"BiosPost\"");
+    fs::write(rig.dir.path().join("etc/board.json"), board).unwrap();
+    rig.run().await;
+    let host = Builder::address(rig.bus.address()).build().await.unwrap();
+    host.object_server().at(power::HOST_PATH, FakeHost("Running")).await.unwrap();
+    host.object_server().at(power::HOST_PATH, FakeOs("Inactive")).await.unwrap();
+    host.request_name(power::OS_SERVICE).await.unwrap();
+    host.request_name(power::HOST_SERVICE).await.unwrap();
+    rig.settled(AMBIENT, 20.0).await;
+    rig.put("bus/i2c/devices/1-0048/hwmon/hwmon0/temp1_input", "30000\n");
+    rig.settled(AMBIENT, 30.0).await;
+    assert!(rig.get::<f64>(RAIL, sensors::VALUE, "Value").await.is_nan(), "the host is in POST");
+    let object = host.object_server().interface::<_, FakeOs>(power::HOST_PATH).await.unwrap();
+    object.get_mut().await.0 = "Standby";
+    object.get().await.operating_system_state_changed(object.signal_emitter()).await.unwrap();
+    rig.property(RAIL, "Value", |value: &f64| *value == 12.0).await;
+    object.get_mut().await.0 = "Inactive";
+    object.get().await.operating_system_state_changed(object.signal_emitter()).await.unwrap();
+    rig.property(RAIL, "Available", |available: &bool| !available).await;
+}
+
 #[tokio::test]
 async fn a_fan_is_set_by_its_target_and_shown_in_percent() {
     let mut rig = Rig::start().await;

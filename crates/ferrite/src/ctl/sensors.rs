@@ -111,13 +111,14 @@ async fn run(line: Line) -> Result<Output, Failure> {
     }
 }
 
-/// One picture of `--watch`: the screen cleared from its top, or one line of JSON.
+/// One picture of `--watch`, or one line of JSON. It is written over the one before: a screen that is cleared first flickers.
 fn frame(line: &Line, sensors: &Vec<Sensor>) -> Result<String, Failure> {
     if line.has("json") {
         let text = serde_json::to_string(sensors).map_err(|error| Failure::Failed(error.to_string()))?;
         return Ok(text + "\n");
     }
-    Ok(format!("\x1b[H\x1b[2J{}", render(sensors)))
+    let lines = render(sensors).replace('\n', "\x1b[K\n");
+    Ok(format!("\x1b[H{lines}\x1b[J"))
 }
 
 /// All sensors, by kind and name.

@@ -122,15 +122,11 @@ fn report(options: &Options, stack: &Stack) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// In an order in which each succeeds when all are pasted at once: the sensors while the host is on, what needs a host that is on
+/// before it goes off, and the power-off last, with the power-on that is remembered behind it.
 const COMMANDS: [&str; 17] = [
     "mc info",
     "chassis status",
-    "chassis power off",
-    "chassis power on",
-    "chassis power cycle",
-    "chassis power reset",
-    "chassis power soft",
-    "chassis identify",
     "sdr elist",
     "sensor list",
     "sensor get 'CPU0 Temp'",
@@ -140,6 +136,12 @@ const COMMANDS: [&str; 17] = [
     "channel info 1",
     "lan print 1",
     "session info all",
+    "chassis identify",
+    "chassis power reset",
+    "chassis power soft",
+    "chassis power cycle",
+    "chassis power off",
+    "chassis power on",
 ];
 
 fn lines_to_paste(options: &Options, stack: &Description, password_file: &Path, board: &Path) -> String {
@@ -162,9 +164,11 @@ fn lines_to_paste(options: &Options, stack: &Description, password_file: &Path, 
         board.display(),
         stack.board_control.display()
     ));
-    text.push_str(match options.mode {
-        Mode::Detached => "end it with: cargo xtask demo --stop\n",
-        _ => "end it with Ctrl-C\n",
+    text.push_str(&match options.mode {
+        Mode::Detached => {
+            format!("end it with: cargo xtask demo --stop --state-dir {}\n", stack.state_dir.display())
+        }
+        _ => "end it with Ctrl-C\n".to_owned(),
     });
     text
 }
