@@ -15,13 +15,15 @@ struct Package {
     purpose: &'static str,
 }
 
-const PACKAGES: [Package; 7] = [
+const PACKAGES: [Package; 9] = [
     Package { name: "libsystemd-dev", purpose: "the daemons' readiness, sockets and journal" },
     Package { name: "pkg-config", purpose: "finds libsystemd" },
     Package { name: "dbus", purpose: "dbus-daemon, the bus of demo and tests" },
     Package { name: "util-linux", purpose: "setpriv, which ends the demo's processes with it" },
     Package { name: "ipmitool", purpose: "client" },
     Package { name: "freeipmi-tools", purpose: "bmc-info, ipmi-sensors, ipmi-chassis, ipmiping" },
+    Package { name: "iproute2", purpose: "ip, which makes the interfaces of networkd's test" },
+    Package { name: "mount", purpose: "the emulated board's tool root is mounted in a namespace of its own" },
     Package { name: "mmdebstrap", purpose: "the emulated board's tool root and root file system" },
 ];
 
@@ -71,6 +73,7 @@ pub fn setup() -> anyhow::Result<()> {
         };
         // The package lists of an image may be empty or old: fetched once, and only then.
         install(&names).or_else(|_| {
+            eprintln!("    no luck with the package lists of this machine, which may be empty or old");
             step("fetching the package lists", || run(apt_get(&root).arg("update")))?;
             install(&names)
         })
@@ -93,7 +96,7 @@ fn root_prefix() -> Option<Vec<&'static str>> {
 }
 
 fn apt_get(root: &[&str]) -> Command {
-    let mut words = root.iter().chain(&["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"]);
+    let mut words = root.iter().chain(&["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet=2"]);
     let mut command = Command::new(words.next().unwrap_or(&"env"));
     command.args(words);
     command

@@ -84,7 +84,7 @@ pub fn start(options: &Options) -> anyhow::Result<Stack> {
 /// Builds the daemons and the board; the directory of the executables.
 fn build(release: bool) -> anyhow::Result<PathBuf> {
     let mut command = workspace::cargo();
-    command.args(["build", "--quiet", "--package", "ferrite", "--package", "bmc-sim"]);
+    command.args(["build", "--package", "ferrite", "--package", "bmc-sim"]);
     if release {
         command.arg("--release");
     }

@@ -110,7 +110,9 @@ fn lay_out(overlay: &Path, ferrite: &Path, account: &Account<'_>) -> Result<()> 
     if overlay.exists() {
         fs::remove_dir_all(overlay)?;
     }
-    copy_tree(&workspace::root().join("systemd-units"), overlay)?;
+    for part in ["etc", "usr"] {
+        copy_tree(&workspace::root().join("systemd-units").join(part), &overlay.join(part))?;
+    }
     let bin = overlay.join("usr/bin");
     fs::create_dir_all(&bin)?;
     fs::copy(ferrite, bin.join("ferrite")).with_context(|| format!("cannot copy {}", ferrite.display()))?;
