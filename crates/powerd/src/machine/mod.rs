@@ -154,7 +154,7 @@ impl Machine {
         }
     }
 
-    /// Starts what a client asks for; nothing happens where it [is so already](Self::is_done).
+    /// Starts what a client asks for; nothing happens where it is so already.
     ///
     /// # Errors
     /// [`Refused`] where the state does not allow it.
