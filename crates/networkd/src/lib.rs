@@ -1,6 +1,6 @@
 //! Network: the interfaces as the kernel has them, on D-Bus.
 //!
-//! Bytes of rtnetlink become [`wire::Event`]s, events make up the [`kernel::Kernel`], and [`view`] turns that into what OpenBMC
+//! Bytes of rtnetlink become `wire::Event`s, events make up the `kernel::Kernel`, and `view` turns that into what OpenBMC
 //! calls interfaces, addresses and neighbours; those three know neither sockets nor D-Bus. `socket` listens (nothing is polled),
 //! `service` keeps the objects on the bus equal to the view. Writing settings is a later step: every property write is refused.
 

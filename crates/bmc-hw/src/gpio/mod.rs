@@ -1,7 +1,7 @@
 //! GPIO lines by name: inputs as a stream of levels, outputs to set.
 //!
-//! Two backends stand behind [`Outputs`]: the kernel's character devices ([`cdev`]) and a board that speaks JSON lines over a
-//! Unix socket ([`socket`]). Levels are those on the line, true = high; polarity is the caller's business.
+//! Two backends stand behind [`Outputs`]: the kernel's character devices (`cdev`) and a board that speaks JSON lines over a
+//! Unix socket (`socket`). Levels are those on the line, true = high; polarity is the caller's business.
 
 mod cdev;
 mod socket;

@@ -45,7 +45,7 @@ pub enum Units {
     Any,
 }
 
-/// What runs a command, from data bytes to data bytes; made by [`now`](super::now) and [`later`](super::later).
+/// What runs a command, from data bytes to data bytes; made by `now!` and `later!`.
 #[derive(Clone, Copy)]
 pub enum Handler {
     /// Answers from what ipmid knows: no future, no timer.
