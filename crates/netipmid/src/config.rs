@@ -14,8 +14,8 @@ pub(crate) struct Config {
     interface: String,
     /// Where to listen when systemd passes no socket. Default: `[::]:623`, which takes IPv4 as well.
     listen: SocketAddr,
-    /// Whether to take only what arrives on the interface. Default: no.
-    bind_to_device: bool,
+    /// Whether to take only what arrives on the interface. Default: where `--instance` names it.
+    bind_to_device: Option<bool>,
     /// The channel's name in `channels.toml`. Default: the interface.
     channel: Option<String>,
     /// Cipher suites, 17 and 3 (v2.0§13.20). Default: 17 alone.
@@ -48,7 +48,7 @@ impl Default for Config {
         Self {
             interface: "eth0".into(),
             listen: SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 623)),
-            bind_to_device: false,
+            bind_to_device: None,
             channel: None,
             cipher_suites: vec![17],
             sessions: limits.sessions,
@@ -121,7 +121,8 @@ impl Config {
             lockout: self.lockout(),
             ..Settings::default()
         };
-        let device = self.bind_to_device.then_some(interface);
+        // systemd before 258 passes over `BindToDevice=%i`: an instance that serves one interface sees to it itself.
+        let device = self.bind_to_device.unwrap_or(instance.is_some()).then_some(interface);
         Ok(Checked { listen: self.listen, device, channel: name, settings })
     }
 

@@ -148,7 +148,7 @@ impl Core {
             timings: board.timings,
             force_off_after_graceful: settings.force_off_after_graceful,
             button_passthrough: settings.button_passthrough,
-            power_ok_debounce: Duration::from_millis(settings.power_ok_debounce_ms.min(1000).into()),
+            power_ok_debounce: Duration::from_millis(settings.power_ok_debounce_ms.into()),
             has_s5: board.lines.contains_key("SIOS5"),
             policy: memory.policy,
             restore_delay: Duration::from_micros(memory.restore_delay_us),

@@ -24,6 +24,9 @@ const QUEUE: usize = 16;
 
 async fn run(context: Context) -> anyhow::Result<()> {
     let settings: config::Settings = context.config()?;
+    if settings.power_ok_debounce_ms > 1000 {
+        return Err(context.config_error("power_ok_debounce_ms", &"power_ok_debounce_ms: 0 to 1000").into());
+    }
     let board = config::Board::read(&context.config_dir().join(&settings.power_config))?;
     let source = settings.gpio.parse().map_err(|error| anyhow::anyhow!("powerd.toml: gpio: {error}"))?;
     let (core, view) = core::Core::new(&settings, board, source, context.state_path("power.json")?)?;

@@ -32,8 +32,10 @@ impl Default for Settings {
 
 async fn run(context: Context) -> anyhow::Result<()> {
     let settings: Settings = context.config()?;
-    let capacity = usize::from(settings.capacity.clamp(1, 0xFFFE));
-    let store = store::Store::open(&context.state_path("sel.log")?, capacity)?;
+    if !(1..=0xFFFE).contains(&settings.capacity) {
+        return Err(context.config_error("capacity", &"capacity: 1 to 65534").into());
+    }
+    let store = store::Store::open(&context.state_path("sel.log")?, settings.capacity.into())?;
     let store = Arc::new(Mutex::new(store));
     bmc_daemon::keep_connected(&context, async |connection| {
         objects::serve(&connection, &store).await?;
