@@ -1,5 +1,7 @@
 //! The example configuration under `systemd-units/etc/ferrite`, held against the type that reads it.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failure here is the caller's test failing")]
+
 use std::{collections::BTreeSet, fmt::Debug, path::Path};
 
 use serde::de::DeserializeOwned;

@@ -206,9 +206,8 @@ mod tests {
     #[test]
     fn the_example_file_names_every_key_with_its_default() {
         let example: Config = system_tests::read_example_config("netipmid");
-        assert_eq!(
-            format!("{example:?}"),
-            format!("{:?}", Config { channel: Some("eth0".to_owned()), ..Config::default() })
-        );
+        let defaults =
+            Config { channel: Some("eth0".to_owned()), bind_to_device: Some(true), ..Config::default() };
+        assert_eq!(format!("{example:?}"), format!("{defaults:?}"));
     }
 }
