@@ -172,9 +172,10 @@ impl Sensor {
         self.powered = powered;
         self.settled_at = powered.then(|| now + self.policy.settle);
         self.health = Health::default();
-        // A reading from before the power went says nothing of now.
-        self.value = f64::NAN;
-        self.last_good = None;
+        // A reading from before the power went says nothing of now; what stands in the place of readings goes on doing so.
+        let standing = self.overridden.filter(|_| powered);
+        self.value = standing.unwrap_or(f64::NAN);
+        self.last_good = standing.map(|_| now);
         let alarms = if powered { Vec::new() } else { self.clear_alarms() };
         self.report(alarms)
     }

@@ -95,6 +95,15 @@ fn power_going_ends_alarms_and_late_samples_say_nothing() {
 }
 
 #[test]
+fn an_override_stands_again_when_power_comes_back() {
+    let mut bench = Bench::new();
+    bench.sensor.set_override(Taken { at: bench.now(), wall_ms: 0 }, 42.0);
+    assert_eq!(bench.sensor.set_powered(bench.now(), false).available, Some(false));
+    let changes = bench.sensor.set_powered(bench.now(), true);
+    assert_eq!((changes.value, changes.available), (Some(42.0), Some(true)));
+}
+
+#[test]
 fn a_threshold_that_is_moved_is_judged_at_once() {
     let mut bench = Bench::new();
     bench.sample(Sample::Raw(70_000));
