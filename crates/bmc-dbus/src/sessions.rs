@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-/// An active session, as [`LanChannel`] lists it.
+/// An active session, as `org.ferrite.Ipmi.LanChannel` lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, zbus::Type)]
 pub struct ListedSession {
     /// The managed system's session ID.
@@ -79,7 +79,7 @@ pub trait SessionInfo {
     fn set_state(&self, state: u8) -> zbus::Result<()>;
 }
 
-/// Beside [`SessionInfo`]: what that has no room for.
+/// Beside `SessionInfo`: what that has no room for.
 #[zbus::proxy(interface = "org.ferrite.Ipmi.Session")]
 pub trait Session {
     /// The client's address as text, IPv6 too.

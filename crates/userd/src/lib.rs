@@ -1,6 +1,6 @@
 //! Users: slots, names, privileges and the secrets RAKP needs.
 //!
-//! [`table`] holds the rules and knows neither files nor D-Bus; [`store`] makes each change durable before it is believed;
+//! `table` holds the rules and knows neither files nor D-Bus; `store` makes each change durable before it is believed;
 //! `service` puts both on the bus. OpenBMC's `User.Manager` can become a second service over the same store: it names users where
 //! IPMI numbers them, and needs nothing else from the table.
 
