@@ -1,4 +1,5 @@
-//! Hardware edges: hwmon attributes and GPIO lines behind small traits.
+//! Hardware edges: hwmon attributes, GPIO lines and the host interface behind small traits.
 
 pub mod gpio;
+pub mod host_interface;
 pub mod hwmon;
