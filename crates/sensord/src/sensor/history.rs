@@ -52,8 +52,10 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// Room for all of it at once: what a sensor will need in a day is seen in the first minute.
     pub(crate) fn new(depth: Depth) -> Self {
-        Self { depth, readings: VecDeque::new(), minutes: Spans::default(), hours: Spans::default() }
+        let (minutes, hours) = (Spans::with_room(depth.minutes), Spans::with_room(depth.hours));
+        Self { depth, readings: VecDeque::with_capacity(depth.readings), minutes, hours }
     }
 
     /// Takes a reading of the wall clock's instant `at`, in ms since the epoch. NaN is passed over.
@@ -94,6 +96,10 @@ struct Spans<const MS: u64> {
 }
 
 impl<const MS: u64> Spans<MS> {
+    fn with_room(depth: usize) -> Self {
+        Self { done: VecDeque::with_capacity(depth), ..Self::default() }
+    }
+
     fn push(&mut self, at: u64, value: f64, depth: usize) {
         let number = u32::try_from(at / MS).unwrap_or(u32::MAX);
         if self.count > 0 && number != self.number {
