@@ -52,6 +52,9 @@ pub trait EventLog {
     /// The log changed.
     #[zbus(signal)]
     fn changed(&self) -> zbus::Result<()>;
+    /// A record was added: its ID, and its 16 bytes as they are on flash.
+    #[zbus(signal)]
+    fn added(&self, id: u16, record: Vec<u8>) -> zbus::Result<()>;
 }
 
 /// phosphor-sel-logger's interface, with the wire form that its callers use.
