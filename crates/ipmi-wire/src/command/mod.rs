@@ -16,6 +16,7 @@ pub mod sel;
 pub mod sensor;
 pub mod session;
 pub mod transport;
+pub mod watchdog;
 
 use crate::{
     NetFn, Privilege,
