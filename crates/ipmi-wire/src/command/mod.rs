@@ -20,6 +20,7 @@ pub mod sensor;
 pub mod session;
 pub mod system_info;
 pub mod transport;
+pub mod watchdog;
 
 use crate::{
     NetFn, Privilege,
