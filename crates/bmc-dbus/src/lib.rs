@@ -13,6 +13,7 @@ pub mod network;
 mod own_name;
 pub mod power;
 pub mod sel;
+pub mod sensor_numbers;
 pub mod sensors;
 pub mod sessions;
 pub mod users;

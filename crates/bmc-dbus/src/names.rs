@@ -15,6 +15,8 @@ pub mod ipmi {
     pub const SERVER: &str = "xyz.openbmc_project.Ipmi.Server";
     /// Ours: hands a peer-to-peer connection to channel owners.
     pub const DIRECT_LINE: &str = "org.ferrite.Ipmi.DirectLine";
+    /// Ours: what a D-Bus object is in IPMI.
+    pub const SENSOR_NUMBERS: &str = "org.ferrite.Ipmi.SensorNumbers";
     /// What the bus name of every channel owner begins with; the channel's name follows.
     pub const CHANNEL_PREFIX: &str = "xyz.openbmc_project.Ipmi.Channel.";
     /// Under this stand the session objects of all LAN channels, each channel's under its own name.
@@ -123,6 +125,8 @@ pub mod sel {
     pub const LOGGING_IPMI: &str = "xyz.openbmc_project.Logging.IPMI";
     /// Ours: the log as IPMI sees it.
     pub const EVENT_LOG: &str = "org.ferrite.EventLog";
+    /// Ours: its time and what else IPMI sets about it.
+    pub const EVENT_LOG_SETTINGS: &str = "org.ferrite.EventLog.Settings";
 }
 
 /// userd.
