@@ -14,6 +14,7 @@ pub mod power;
 pub mod sel;
 pub mod sensors;
 pub mod sessions;
+pub mod sol;
 pub mod users;
 
 pub use error_reply::{error_reply, is_absence};

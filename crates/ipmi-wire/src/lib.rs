@@ -18,6 +18,7 @@ pub mod record;
 pub mod rmcp;
 pub mod rmcp_plus;
 pub mod session_v15;
+pub mod sol;
 
 pub use completion::CompletionCode;
 pub use frame_error::FrameError;

@@ -11,6 +11,7 @@ pub mod app_channel;
 pub mod app_user;
 pub mod chassis;
 pub mod fru;
+pub mod payload;
 pub mod sdr;
 pub mod sel;
 pub mod sensor;
