@@ -168,3 +168,17 @@ pub mod network {
     /// The host name.
     pub const SYSTEM_CONFIGURATION: &str = "xyz.openbmc_project.Network.SystemConfiguration";
 }
+
+/// consoled: one instance for each of the host's consoles.
+pub mod console {
+    /// What the bus name of every instance begins with; the console's id follows.
+    pub const SERVICE_PREFIX: &str = "xyz.openbmc_project.Console.";
+    /// Under this stands the console's object, by its id.
+    pub const ROOT: &str = "/xyz/openbmc_project/console";
+    /// A socket of the console's bytes.
+    pub const ACCESS: &str = "xyz.openbmc_project.Console.Access";
+    /// The UART's rate.
+    pub const UART: &str = "xyz.openbmc_project.Console.UART";
+    /// Ours: backlog, log, break, presence of the UART.
+    pub const CONSOLE: &str = "org.ferrite.Console";
+}
