@@ -11,10 +11,12 @@ pub mod app_channel;
 pub mod app_user;
 pub mod chassis;
 pub mod fru;
+pub mod payload_access;
 pub mod sdr;
 pub mod sel;
 pub mod sensor;
 pub mod session;
+pub mod sol_configuration;
 pub mod transport;
 
 use crate::{
