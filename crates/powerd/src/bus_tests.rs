@@ -65,10 +65,13 @@ async fn stand() -> Stand {
     let (core, view) = core::Core::new(&config::Settings::default(), lines, source, state).unwrap();
     let (ask, asked) = mpsc::channel(QUEUE);
     let (stop, stopped) = Shutdown::channel();
+    let handle = objects::Handle { view, ask, notices: core.notices() };
     let core = tokio::spawn(core.run(asked, stopped));
-    let handle = objects::Handle { view, ask };
     let shown = objects::serve(&server, &handle).await.unwrap();
-    tokio::spawn(async move { objects::announce(&server, &handle, shown).await.unwrap() });
+    tokio::spawn(async move {
+        tokio::try_join!(objects::announce(&server, &handle, shown), objects::signal(&server, &handle))
+            .unwrap()
+    });
     Stand { dir, told, stop, core, client, _bus: bus }
 }
 
@@ -112,6 +115,21 @@ async fn a_host_goes_on_over_the_bus_and_what_it_cannot_do_is_refused_with_the_r
         let kept = stand.kept();
         assert_eq!((kept.host_on, kept.restart_cause), (true, machine::RestartCause::RemoteCommand));
         assert!(!kept.boot_id.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reset_of_the_host_is_signalled() {
+    within(async {
+        let stand = stand().await;
+        stand.becomes(".Off").await;
+        stand.ask("On").await.unwrap();
+        stand.becomes(".Running").await;
+        let status = PowerStatusProxy::new(&stand.client).await.unwrap();
+        let mut resets = status.receive_host_reset().await.unwrap();
+        stand.ask("ForceWarmReboot").await.unwrap();
+        resets.next().await.unwrap();
     })
     .await;
 }

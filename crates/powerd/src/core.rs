@@ -8,7 +8,7 @@ use std::{
 use bmc_daemon::{Shutdown, StateFile};
 use bmc_hw::gpio::{GpioError, LineEvent, Lines, Source};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{
     config::{Board, Settings},
@@ -16,6 +16,7 @@ use crate::{
         self, Action, Input, Machine, Output, Past, PowerEvent, Request, RestartCause, RestorePolicy, State,
         Status,
     },
+    notice::{self, Notice},
     on_time::OnTime,
 };
 
@@ -123,6 +124,7 @@ pub(crate) struct Core {
     lines: Option<Lines>,
     file: StateFile<Memory>,
     view: watch::Sender<View>,
+    notices: broadcast::Sender<Notice>,
     boot_id: String,
     on_time: OnTime,
     /// The last trouble with the lines and with the file: what stays the same is told once.
@@ -174,8 +176,13 @@ impl Core {
             has_identify: board.lines.contains_key(IDENTIFY_LED),
         });
         let boot_id = boot_id.trim().to_owned();
-        let told = [String::new(), String::new()];
-        Ok((Self { machine, board, source, lines: None, file, view, boot_id, on_time, told }, seen))
+        let (notices, told) = (notice::channel(), [String::new(), String::new()]);
+        Ok((Self { machine, board, source, lines: None, file, view, notices, boot_id, on_time, told }, seen))
+    }
+
+    /// Where to hear of what befalls the host.
+    pub(crate) fn notices(&self) -> broadcast::Sender<Notice> {
+        self.notices.clone()
     }
 
     /// Runs until `stop`. Never touches the host's power at its end: it only lets go of what it holds.
@@ -283,6 +290,7 @@ impl Core {
             }
             Ask::Request(request) => {
                 tracing::info!("request over D-Bus: {request:?}");
+                let _ = self.notices.send(Notice::Requested);
                 let done = self.machine.request(Instant::now(), request, RestartCause::RemoteCommand);
                 return done.map_err(|refused| refused.to_string());
             }
@@ -393,6 +401,10 @@ impl Core {
 
     fn act(&mut self) {
         while let Some(action) = self.machine.poll_action() {
+            if let Some(notice) = Notice::of(&action, self.machine.status().restart_cause) {
+                // Nobody need listen.
+                let _ = self.notices.send(notice);
+            }
             match action {
                 Action::Set(output, asserted) => {
                     self.logged(|core| core.drive(output_name(output), asserted));
@@ -408,6 +420,9 @@ impl Core {
                     tracing::info!("host: {} -> {}: {why}", from.name(), to.name());
                     self.view.send_modify(|view| view.changed_ms = epoch_ms());
                 }
+                Action::Reset(cause) => tracing::info!("host: reset: {}", cause.name()),
+                Action::Nmi => tracing::info!("host: interrupted"),
+                Action::Restarted => tracing::info!("host: restarted by itself"),
                 Action::PowerEvent(event, why) => tracing::warn!("power event {}: {why}", event.name()),
             }
         }

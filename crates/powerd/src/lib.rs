@@ -5,6 +5,7 @@ mod bus_tests;
 pub mod config;
 mod core;
 pub mod machine;
+mod notice;
 mod objects;
 mod on_time;
 
@@ -32,12 +33,16 @@ async fn run(context: Context) -> anyhow::Result<()> {
     let (core, view) = core::Core::new(&settings, board, source, context.state_path("power.json")?)?;
     let (ask, asked) = mpsc::channel(QUEUE);
     let (stop, stopped) = Shutdown::channel();
+    let handle = objects::Handle { view, ask, notices: core.notices() };
     let mut core = tokio::spawn(core.run(asked, stopped));
-    let handle = objects::Handle { view, ask };
     let served = bmc_daemon::keep_connected(&context, async |connection| {
         let shown = objects::serve(&connection, &handle).await?;
         context.ready();
-        objects::announce(&connection, &handle, shown).await
+        tokio::try_join!(
+            objects::announce(&connection, &handle, shown),
+            objects::signal(&connection, &handle)
+        )?;
+        Ok(())
     });
     let served = tokio::select! {
         ended = &mut core => anyhow::bail!("what runs the host's power has died: {ended:?}"),

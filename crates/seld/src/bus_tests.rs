@@ -38,6 +38,22 @@ async fn an_event_of_a_daemon_is_read_back_as_an_ipmi_record() {
 }
 
 #[tokio::test]
+async fn a_record_that_was_added_is_told_to_all_as_it_is_kept() {
+    let stand = stand().await;
+    let log = EventLogProxy::new(&stand.client).await.unwrap();
+    let mut told = log.receive_added().await.unwrap();
+    LoggingIpmiProxy::new(&stand.client)
+        .await
+        .unwrap()
+        .ipmi_sel_add("hot", "/x", &[1], true, 0x20)
+        .await
+        .unwrap();
+    let signal = told.next().await.unwrap();
+    let arguments = signal.args().unwrap();
+    assert_eq!((arguments.id, &arguments.record), (1, &log.get(1).await.unwrap().record));
+}
+
+#[tokio::test]
 async fn every_change_of_the_log_is_answered_and_announced() {
     let stand = stand().await;
     let log = EventLogProxy::new(&stand.client).await.unwrap();

@@ -70,6 +70,7 @@ impl EventLog {
             last_addition: log.last_addition,
             last_erase: log.last_erase,
             overflow: log.overflow,
+            erasures: log.erasures,
         }
     }
 
@@ -87,9 +88,7 @@ impl EventLog {
         let length = record.len();
         let record = <[u8; 16]>::try_from(record)
             .map_err(|_| LogError::InvalidRecord(format!("a record has 16 bytes, not {length}")))?;
-        let id = lock(&self.0).add(now(), record, "")?;
-        Self::changed(&emitter).await?;
-        Ok(id)
+        Self::keep(&self.0, record, "", &emitter).await
     }
 
     async fn delete(
@@ -110,6 +109,30 @@ impl EventLog {
 
     #[zbus(signal)]
     async fn changed(emitter: &SignalEmitter<'_>) -> zbus::Result<()>;
+
+    #[zbus(signal)]
+    async fn added(emitter: &SignalEmitter<'_>, id: u16, record: &[u8]) -> zbus::Result<()>;
+}
+
+impl EventLog {
+    /// Keeps a record and tells of it.
+    async fn keep(
+        store: &Shared,
+        record: [u8; 16],
+        path: &str,
+        emitter: &SignalEmitter<'_>,
+    ) -> Result<u16, LogError> {
+        let (id, record) = {
+            let mut store = lock(store);
+            let now = now();
+            let id = store.add(now, crate::store::NewRecord { bytes: record, at: now, path: path.to_owned() })?;
+            let (.., stored) = store.get(id).ok_or(StoreError::NotPresent)?;
+            (id, stored.record)
+        };
+        Self::added(emitter, id, &record).await?;
+        Self::changed(emitter).await?;
+        Ok(id)
+    }
 }
 
 struct LoggingIpmi(Shared);
@@ -129,9 +152,7 @@ impl LoggingIpmi {
         let mut record = system_event(assert, generator_id);
         fill(&mut record[13..], &data)?;
         tracing::debug!("{message}");
-        let id = lock(&self.0).add(now(), record, &path)?;
-        EventLog::changed(&emitter).await?;
-        Ok(id)
+        EventLog::keep(&self.0, record, &path, &emitter).await
     }
 
     async fn ipmi_sel_add_oem(
@@ -150,9 +171,7 @@ impl LoggingIpmi {
         let start = if record_type < 0xE0 { 7 } else { 3 };
         fill(&mut record[start..], &data)?;
         tracing::debug!("{message}");
-        let id = lock(&self.0).add(now(), record, "")?;
-        EventLog::changed(&emitter).await?;
-        Ok(id)
+        EventLog::keep(&self.0, record, "", &emitter).await
     }
 
     async fn clear(&self, #[zbus(signal_emitter)] emitter: SignalEmitter<'_>) -> Result<(), LogError> {
