@@ -16,6 +16,7 @@ pub mod sel;
 pub mod sensor_numbers;
 pub mod sensors;
 pub mod sessions;
+pub mod sol;
 pub mod users;
 
 pub use error_reply::{error_reply, is_absence};

@@ -27,6 +27,12 @@ pub mod ipmi {
     pub const SESSION: &str = "org.ferrite.Ipmi.Session";
     /// Ours, on `CHANNEL_ROOT/<name>`: what a LAN channel offers and what it threw away.
     pub const LAN_CHANNEL: &str = "org.ferrite.Ipmi.LanChannel";
+    /// The SOL configuration of a LAN channel, OpenBMC's.
+    pub const SOL: &str = "xyz.openbmc_project.Ipmi.SOL";
+    /// Ours, beside it: bit rate, consoles, port.
+    pub const SOL_MORE: &str = "org.ferrite.Ipmi.Sol";
+    /// Under this stand the SOL configurations of all LAN channels.
+    pub const SOL_ROOT: &str = "/xyz/openbmc_project/ipmi/sol";
     /// Under this stands one object per channel.
     pub const CHANNEL_ROOT: &str = "/xyz/openbmc_project/Ipmi/Channel";
 
@@ -34,6 +40,12 @@ pub mod ipmi {
     #[must_use]
     pub fn channel_path(name: &str) -> String {
         format!("{CHANNEL_ROOT}/{}", path_element(name))
+    }
+
+    /// The SOL configuration of a LAN channel.
+    #[must_use]
+    pub fn sol_path(name: &str) -> String {
+        format!("{SOL_ROOT}/{}", path_element(name))
     }
 
     /// A channel's name as an element of an object path, which has letters, digits and `_` alone.

@@ -14,6 +14,7 @@ pub mod chassis;
 pub mod firmware_firewall;
 pub mod fru;
 pub mod host_message;
+pub mod payload;
 pub mod payload_access;
 pub mod sdr;
 pub mod sel;
