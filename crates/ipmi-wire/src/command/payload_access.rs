@@ -1,7 +1,7 @@
 //! Which payloads are active, who may activate them, and what a channel has (v2.0§24.4 to §24.10). Activating and deactivating
 //! are the session's own business.
 
-use super::{Access::AtLeast, app_channel::ChannelNumber, app_user::UserSlot};
+use super::{Access::AtLeast, app_channel::ChannelNumber, app_user::UserSlot, payload::PayloadInstance};
 use crate::{
     CompletionCode,
     Privilege::{Administrator, Operator, User},
@@ -95,28 +95,6 @@ impl Encode for PayloadActivationStatus {
 impl Decode for PayloadActivationStatus {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {
         Ok(Self { capacity: reader.u8()? & 0x0F, active: reader.u16()? })
-    }
-}
-
-/// Which instance of which payload is asked about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PayloadInstance {
-    /// The payload.
-    pub payload: PayloadNumber,
-    /// From 1; 0 is reserved.
-    pub instance: u8,
-}
-
-impl Encode for PayloadInstance {
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.payload.encode(out);
-        out.push(self.instance);
-    }
-}
-
-impl Decode for PayloadInstance {
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {
-        Ok(Self { payload: PayloadNumber::decode(reader)?, instance: reader.u8()? })
     }
 }
 

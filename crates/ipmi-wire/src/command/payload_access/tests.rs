@@ -2,7 +2,6 @@ use super::*;
 
 reads_back! {
     activation_status_reads_back: PayloadActivationStatus;
-    instance_queries_read_back: PayloadInstance;
     instance_info_reads_back: PayloadInstanceInfo;
     access_changes_read_back: PayloadAccessChange;
     access_reads_back: PayloadAccess;
@@ -12,13 +11,11 @@ reads_back! {
     oem_payloads_read_back: OemPayloadInfo;
 }
 
-const SOL: PayloadNumber = PayloadNumber(PayloadType::SOL);
-
 #[test]
 fn the_status_of_two_instances_of_which_the_second_is_active() {
     let status = PayloadActivationStatus { capacity: 2, active: 0b10 };
     assert_eq!(status.to_bytes(), [0x02, 0x02, 0x00]);
-    assert_eq!(PayloadInstance { payload: SOL, instance: 2 }.to_bytes(), [0x01, 0x02]);
+    assert_eq!(PayloadNumber(PayloadType::SOL).to_bytes(), [0x01]);
 }
 
 #[test]
