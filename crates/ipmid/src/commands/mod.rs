@@ -5,10 +5,12 @@ pub(crate) mod channel;
 pub(crate) mod chassis;
 pub(crate) mod fru;
 pub(crate) mod lan;
+pub(crate) mod payload;
 pub(crate) mod sdr;
 pub(crate) mod sel;
 pub(crate) mod sensor;
 pub(crate) mod session;
+pub(crate) mod sol;
 pub(crate) mod user;
 pub(crate) mod watchdog;
 

@@ -8,9 +8,10 @@ use std::{
 };
 
 use bmc_daemon::ChannelTable;
-use bmc_dbus::users::UserEntry;
+use bmc_dbus::users::{UserEntry, payloads_on};
 use ipmi_wire::command::{
     app::Guid,
+    sol_configuration::{BitRate, Progress, SolParameter},
     watchdog::{WatchdogSetting, WatchdogState},
 };
 
@@ -22,6 +23,7 @@ use super::{
     power::{Power, PowerAction, PowerStatus, RestorePolicy},
     sensors::Sensors,
     sessions::{Session, SessionTable, Sessions},
+    sol::{Configuration, ListedPayload, Sol},
     users::{Table, Users},
     watchdog::{Outcome, Refusal, Watchdog},
 };
@@ -39,6 +41,8 @@ pub(crate) struct Board {
     pub(crate) users: Mutex<Option<Table>>,
     pub(crate) interface: Mutex<Option<Interface>>,
     pub(crate) sessions: Mutex<Vec<Session>>,
+    pub(crate) sol: Mutex<Option<Configuration>>,
+    pub(crate) payloads: Mutex<Vec<ListedPayload>>,
     pub(crate) sensors: Mutex<Arc<Snapshot>>,
     /// Records by ID, and when the log was last erased.
     pub(crate) log: Mutex<(BTreeMap<u16, [u8; 16]>, u32)>,
@@ -76,6 +80,7 @@ impl Board {
             ipv4: Some((Ipv4Addr::new(10, 0, 2, 15), 20)),
             ..Interface::default()
         });
+        *board.sol.lock().unwrap() = Some(Configuration::default());
         board
     }
 
@@ -97,6 +102,7 @@ pub(crate) fn ipmid(board: &Arc<Board>) -> Ipmid {
         users: board.clone(),
         lan: board.clone(),
         sessions: board.clone(),
+        sol: board.clone(),
         sensors: board.clone(),
         event_log: board.clone(),
         inventory: board.clone(),
@@ -134,6 +140,21 @@ impl Users for Board {
     fn table(&self) -> Result<Arc<Table>, PlatformError> {
         self.users.lock().unwrap().clone().map(Arc::new).ok_or(PlatformError::Absent("users"))
     }
+
+    fn set_payloads(&self, slot: u8, channel: u8, payloads: u32, allowed: bool) -> Pending<'_, ()> {
+        if let Some(user) = self
+            .users
+            .lock()
+            .unwrap()
+            .iter_mut()
+            .flat_map(|table| &mut table.users)
+            .find(|user| user.slot == slot)
+        {
+            let before = payloads_on(&user.payloads, channel);
+            user.payloads.insert(channel, if allowed { before | payloads } else { before & !payloads });
+        }
+        self.ask(format!("payloads {payloads:#x} of {slot} on {channel}: {allowed}"))
+    }
 }
 
 impl Lan for Board {
@@ -154,6 +175,54 @@ impl Sessions for Board {
 
     fn close<'a>(&'a self, session: &'a Session) -> Pending<'a, ()> {
         self.ask(format!("close {}", session.id))
+    }
+}
+
+fn take(configuration: &mut Configuration, parameter: SolParameter) {
+    use SolParameter as P;
+    let bits = |rate| if let BitRate::Baud(baud) = rate { u64::from(baud) } else { 0 };
+    match parameter {
+        P::SetInProgress(progress) => configuration.in_progress = progress == Progress::InProgress,
+        P::Enable(enable) => configuration.enable = enable,
+        P::Authentication { force_encryption, force_authentication, privilege } => {
+            configuration.force_encryption = force_encryption;
+            configuration.force_authentication = force_authentication;
+            configuration.privilege = privilege;
+        }
+        P::Accumulate { interval, threshold } => {
+            (configuration.accumulate_interval, configuration.threshold) = (interval, threshold);
+        }
+        P::Retry { count, interval } => {
+            (configuration.retry_count, configuration.retry_interval) = (count, interval);
+        }
+        P::NonVolatileBitRate(rate) => configuration.bit_rate = bits(rate),
+        P::VolatileBitRate(rate) => configuration.volatile_bit_rate = bits(rate),
+        P::PayloadChannel(_) | P::PayloadPort(_) => panic!("{parameter:?} cannot be written"),
+    }
+}
+
+impl Sol for Board {
+    fn configuration<'a>(&'a self, name: &'a str) -> Pending<'a, Configuration> {
+        // The second LAN channel has no owner.
+        let found = self.sol.lock().unwrap().clone().filter(|_| name == "eth0");
+        Box::pin(ready(found.ok_or(PlatformError::Absent("netipmid"))))
+    }
+
+    fn set<'a>(&'a self, name: &'a str, parameter: SolParameter) -> Pending<'a, ()> {
+        if let Some(configuration) = self.sol.lock().unwrap().as_mut() {
+            take(configuration, parameter);
+        }
+        self.ask(format!("{name}: {parameter:?}"))
+    }
+
+    fn payloads<'a>(&'a self, name: &'a str) -> Pending<'a, Vec<ListedPayload>> {
+        let active = self.payloads.lock().unwrap().clone();
+        let there = self.sol.lock().unwrap().is_some() && name == "eth0";
+        Box::pin(ready(if there { Ok(active) } else { Err(PlatformError::Absent("netipmid")) }))
+    }
+
+    fn deactivate<'a>(&'a self, name: &'a str, payload_type: u8, instance: u8) -> Pending<'a, ()> {
+        self.ask(format!("deactivate {payload_type} {instance} of {name}"))
     }
 }
 

@@ -7,6 +7,7 @@ pub mod lan;
 pub mod power;
 pub mod sensors;
 pub mod sessions;
+pub mod sol;
 pub mod users;
 pub mod watchdog;
 
@@ -58,6 +59,8 @@ pub struct Platform {
     pub lan: Arc<dyn lan::Lan>,
     /// Sessions of all channels.
     pub sessions: Arc<dyn sessions::Sessions>,
+    /// Serial over LAN.
+    pub sol: Arc<dyn sol::Sol>,
     /// Sensors.
     pub sensors: Arc<dyn sensors::Sensors>,
     /// The system event log.
