@@ -3,7 +3,9 @@
 #[cfg(test)]
 mod bus_tests;
 mod objects;
+mod clock;
 pub mod store;
+mod storm;
 
 use std::sync::{Arc, Mutex};
 
