@@ -156,3 +156,17 @@ pub mod network {
     /// The host name.
     pub const SYSTEM_CONFIGURATION: &str = "xyz.openbmc_project.Network.SystemConfiguration";
 }
+
+/// What the board is made of, as ipmid reads it from FRU devices.
+pub mod inventory {
+    /// The ObjectManager above all of it.
+    pub const ROOT: &str = "/xyz/openbmc_project/inventory";
+    /// Above the boards.
+    pub const BOARDS: &str = "/xyz/openbmc_project/inventory/system/board";
+    /// Name and presence.
+    pub const ITEM: &str = "xyz.openbmc_project.Inventory.Item";
+    /// Manufacturer, model and numbers.
+    pub const ASSET: &str = "xyz.openbmc_project.Inventory.Decorator.Asset";
+    /// Ours: the bytes of a FRU device.
+    pub const FRU: &str = "org.ferrite.Fru";
+}
