@@ -15,6 +15,8 @@ pub mod ipmi {
     pub const SERVER: &str = "xyz.openbmc_project.Ipmi.Server";
     /// Ours: hands a peer-to-peer connection to channel owners.
     pub const DIRECT_LINE: &str = "org.ferrite.Ipmi.DirectLine";
+    /// Ours: what a D-Bus object is in IPMI.
+    pub const SENSOR_NUMBERS: &str = "org.ferrite.Ipmi.SensorNumbers";
     /// What the bus name of every channel owner begins with; the channel's name follows.
     pub const CHANNEL_PREFIX: &str = "xyz.openbmc_project.Ipmi.Channel.";
     /// Under this stand the session objects of all LAN channels, each channel's under its own name.
@@ -123,6 +125,8 @@ pub mod sel {
     pub const LOGGING_IPMI: &str = "xyz.openbmc_project.Logging.IPMI";
     /// Ours: the log as IPMI sees it.
     pub const EVENT_LOG: &str = "org.ferrite.EventLog";
+    /// Ours: its time and what else IPMI sets about it.
+    pub const EVENT_LOG_SETTINGS: &str = "org.ferrite.EventLog.Settings";
 }
 
 /// userd.
@@ -169,4 +173,18 @@ pub mod inventory {
     pub const ASSET: &str = "xyz.openbmc_project.Inventory.Decorator.Asset";
     /// Ours: the bytes of a FRU device.
     pub const FRU: &str = "org.ferrite.Fru";
+}
+
+/// consoled: one instance for each of the host's consoles.
+pub mod console {
+    /// What the bus name of every instance begins with; the console's id follows.
+    pub const SERVICE_PREFIX: &str = "xyz.openbmc_project.Console.";
+    /// Under this stands the console's object, by its id.
+    pub const ROOT: &str = "/xyz/openbmc_project/console";
+    /// A socket of the console's bytes.
+    pub const ACCESS: &str = "xyz.openbmc_project.Console.Access";
+    /// The UART's rate.
+    pub const UART: &str = "xyz.openbmc_project.Console.UART";
+    /// Ours: backlog, log, break, presence of the UART.
+    pub const CONSOLE: &str = "org.ferrite.Console";
 }

@@ -61,6 +61,7 @@ impl Board {
             enabled,
             privileges: privileges.iter().copied().collect(),
             has_password: enabled,
+            payloads: Default::default(),
         };
         let users = vec![user(1, "", false, &[]), user(2, "admin", true, &[(1, 4)])];
         *board.users.lock().unwrap() = Some(Table { slots: 15, users });
