@@ -8,6 +8,7 @@ pub mod direct_line;
 pub mod discovery;
 mod error_reply;
 pub mod execute;
+pub mod inventory;
 pub mod names;
 pub mod network;
 mod own_name;

@@ -185,6 +185,20 @@ pub mod network {
     pub const SYSTEM_CONFIGURATION: &str = "xyz.openbmc_project.Network.SystemConfiguration";
 }
 
+/// What the board is made of, as ipmid reads it from FRU devices.
+pub mod inventory {
+    /// The ObjectManager above all of it.
+    pub const ROOT: &str = "/xyz/openbmc_project/inventory";
+    /// Above the boards.
+    pub const BOARDS: &str = "/xyz/openbmc_project/inventory/system/board";
+    /// Name and presence.
+    pub const ITEM: &str = "xyz.openbmc_project.Inventory.Item";
+    /// Manufacturer, model and numbers.
+    pub const ASSET: &str = "xyz.openbmc_project.Inventory.Decorator.Asset";
+    /// Ours: the bytes of a FRU device.
+    pub const FRU: &str = "org.ferrite.Fru";
+}
+
 /// consoled: one instance for each of the host's consoles.
 pub mod console {
     /// What the bus name of every instance begins with; the console's id follows.

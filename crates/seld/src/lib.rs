@@ -2,8 +2,8 @@
 
 #[cfg(test)]
 mod bus_tests;
-mod objects;
 mod clock;
+mod objects;
 pub mod store;
 mod storm;
 

@@ -189,7 +189,10 @@ mod tests {
         let Verdict::Begins(record) = &verdicts[8] else { panic!("{:?}", verdicts[8]) };
         assert_eq!(record.bytes[10..], [0x10, 7, 0x6F, 0xF1, 0x01, 0x20]);
         assert!(verdicts[9..].iter().all(|verdict| *verdict == Verdict::Withheld));
-        assert!(matches!(storms.judge(start, event(8, 0)), Verdict::Log(_)), "its neighbour is not concerned");
+        assert!(
+            matches!(storms.judge(start, event(8, 0)), Verdict::Log(_)),
+            "its neighbour is not concerned"
+        );
         let end = start + LIMITS.period;
         assert_eq!(storms.next(), Some(end));
         let records = storms.summaries(end, 99);

@@ -303,17 +303,26 @@ impl Inventory for Board {
             id: *id,
             name: format!("FRU {id}"),
             size: u16::try_from(bytes.len()).unwrap(),
+            // Every other device, so that both are tried.
+            words: id % 2 == 1,
             entity: (7, 1),
         };
         frus.iter().map(device).collect()
     }
 
-    fn read(&self, id: u8, offset: u16, count: u8) -> Pending<'_, Vec<u8>> {
-        let frus = self.frus.lock().unwrap();
-        let bytes = frus
-            .get(&id)
-            .map(|bytes| bytes.iter().skip(usize::from(offset)).take(usize::from(count)).copied().collect());
+    fn read(&self, id: u8, offset: u32, count: u16) -> Pending<'_, Vec<u8>> {
+        let (frus, offset) = (self.frus.lock().unwrap(), usize::try_from(offset).unwrap());
+        let bytes =
+            frus.get(&id).map(|bytes| bytes.iter().skip(offset).take(usize::from(count)).copied().collect());
         Box::pin(ready(bytes.ok_or(PlatformError::NotPresent)))
+    }
+
+    fn write(&self, id: u8, offset: u32, data: Vec<u8>) -> Pending<'_, ()> {
+        let (mut frus, offset) = (self.frus.lock().unwrap(), usize::try_from(offset).unwrap());
+        let written = frus.get_mut(&id).ok_or(PlatformError::NotPresent).map(|bytes| {
+            bytes[offset..offset + data.len()].copy_from_slice(&data);
+        });
+        Box::pin(ready(written))
     }
 }
 

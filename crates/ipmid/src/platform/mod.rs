@@ -30,6 +30,12 @@ pub enum PlatformError {
     /// The provider refuses: not now, not this value.
     #[error("refused: {0}")]
     Refused(String),
+    /// It can only be read.
+    #[error("write-protected")]
+    WriteProtected,
+    /// Somebody else uses it now.
+    #[error("busy")]
+    Busy,
     /// Anything else that went wrong on the way.
     #[error("{0}")]
     Failed(String),
@@ -41,7 +47,8 @@ impl From<PlatformError> for CompletionCode {
         match error {
             PlatformError::Absent(_) => Self::RESPONSE_NOT_PROVIDED,
             PlatformError::NotPresent => Self::NOT_PRESENT,
-            PlatformError::Refused(_) => Self::NOT_SUPPORTED_IN_STATE,
+            PlatformError::Refused(_) | PlatformError::WriteProtected => Self::NOT_SUPPORTED_IN_STATE,
+            PlatformError::Busy => Self::NODE_BUSY,
             PlatformError::Failed(_) => Self::UNSPECIFIED,
         }
     }

@@ -158,6 +158,13 @@ impl Layout {
             fs::copy(&from, self.etc().join(name))
                 .with_context(|| format!("cannot copy {}", from.display()))?;
         }
+        // The vendor's file, where the board has one; its paths are those of the simulated tree.
+        if let Ok(text) = fs::read_to_string(beside.join("ipmid.toml")) {
+            write_private(
+                &self.etc().join("ipmid.toml"),
+                &text.replace("\"/sys/", &format!("\"{dir}/sys/")),
+            )?;
+        }
         Ok(())
     }
 }
