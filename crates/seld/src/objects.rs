@@ -125,7 +125,8 @@ impl EventLog {
         let (id, record) = {
             let mut store = lock(store);
             let now = now();
-            let id = store.add(now, crate::store::NewRecord { bytes: record, at: now, path: path.to_owned() })?;
+            let id =
+                store.add(now, crate::store::NewRecord { bytes: record, at: now, path: path.to_owned() })?;
             let (.., stored) = store.get(id).ok_or(StoreError::NotPresent)?;
             (id, stored.record)
         };

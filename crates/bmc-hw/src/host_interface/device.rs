@@ -3,7 +3,10 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, ErrorKind, Read as _, Write as _},
-    os::{fd::{AsFd, BorrowedFd, OwnedFd}, unix::fs::OpenOptionsExt as _},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::fs::OpenOptionsExt as _,
+    },
     path::Path,
     task::{Context, Poll, ready},
 };

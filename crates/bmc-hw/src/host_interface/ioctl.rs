@@ -1,6 +1,9 @@
 //! The three ioctls of the kernel's BMC drivers (`linux/ipmi_bmc.h`, `linux/bt-bmc.h`). None takes an argument.
 
-#![allow(unsafe_code, reason = "an ioctl is what the drivers offer; without an argument it touches no memory of ours")]
+#![allow(
+    unsafe_code,
+    reason = "an ioctl is what the drivers offer; without an argument it touches no memory of ours"
+)]
 
 use std::{
     io,

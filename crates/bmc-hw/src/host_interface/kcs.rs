@@ -73,9 +73,7 @@ pub(super) fn event_up_to(longest: usize, message: &[u8]) -> HostEvent {
             HostEvent::Malformed(Tag::default(), request.header, CompletionCode::REQUEST_DATA_TRUNCATED)
         }
         Ok(request) => HostEvent::Request(Tag::default(), request),
-        Err(TooShort { header }) => {
-            HostEvent::Malformed(Tag::default(), header, LENGTH_INVALID)
-        }
+        Err(TooShort { header }) => HostEvent::Malformed(Tag::default(), header, LENGTH_INVALID),
     }
 }
 

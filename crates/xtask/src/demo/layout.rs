@@ -99,6 +99,11 @@ impl Layout {
         self.dir.join("run/board.sock")
     }
 
+    /// Where the host's side connects: a virtual machine, with OpenIPMI's VM protocol.
+    pub(super) fn host_interface(&self) -> PathBuf {
+        self.dir.join("run/host-interface.sock")
+    }
+
     pub(super) fn password_file(&self) -> PathBuf {
         self.dir.join("password")
     }
@@ -117,12 +122,16 @@ impl Layout {
         );
         // The simulated front panel is wired to the host as well.
         let powerd = format!("gpio = \"unix:{dir}/run/gpio.sock\"\nbutton_passthrough = false\n");
+        let host = self.host_interface();
+        let kcsbridged =
+            format!("[channel.ipmi_kcs3]\nvm = \"unix:{}\"\nfollow_power = true\n", host.display());
         for (name, text) in [
             ("bus.conf", BUS.replace("@SOCKET@", &socket.to_string_lossy())),
             ("channels.toml", CHANNELS.replace("@INTERFACE@", &interface)),
             ("sensord.toml", format!("sysfs = \"{dir}/sys\"\n")),
             ("powerd.toml", powerd),
             ("netipmid.toml", netipmid),
+            ("kcsbridged.toml", kcsbridged),
         ] {
             write_private(&self.etc().join(name), &text)?;
         }

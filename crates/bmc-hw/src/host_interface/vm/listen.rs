@@ -31,7 +31,9 @@ pub enum Listen {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ListenError {
     /// Neither form.
-    #[error("`{0}` is no place to listen for a virtual machine\nhint: \"unix:PATH\" or \"tcp:127.0.0.1:PORT\"")]
+    #[error(
+        "`{0}` is no place to listen for a virtual machine\nhint: \"unix:PATH\" or \"tcp:127.0.0.1:PORT\""
+    )]
     Form(String),
     /// An address that others than this machine reach.
     #[error("`{0}` is open to the network, and whoever connects is the host\nhint: \"tcp:127.0.0.1:PORT\"")]
