@@ -100,6 +100,7 @@ impl Layout {
         self.dir.join("run/board.sock")
     }
 
+<<<<<<< HEAD
     /// The program that is the board's host where the demo has one.
     pub(super) fn guest_program(&self) -> PathBuf {
         self.dir.join("etc/guest")
@@ -122,6 +123,11 @@ impl Layout {
         write_private(&path, &guest.program(&self.guest_sockets())?)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o700))
             .with_context(|| format!("cannot make {} a program", path.display()))
+=======
+    /// Where the host's side connects: a virtual machine, with OpenIPMI's VM protocol.
+    pub(super) fn host_interface(&self) -> PathBuf {
+        self.dir.join("run/host-interface.sock")
+>>>>>>> s2-kcs
     }
 
     pub(super) fn password_file(&self) -> PathBuf {
@@ -142,12 +148,16 @@ impl Layout {
         );
         // The simulated front panel is wired to the host as well.
         let powerd = format!("gpio = \"unix:{dir}/run/gpio.sock\"\nbutton_passthrough = false\n");
+        let host = self.host_interface();
+        let kcsbridged =
+            format!("[channel.ipmi_kcs3]\nvm = \"unix:{}\"\nfollow_power = true\n", host.display());
         for (name, text) in [
             ("bus.conf", BUS.replace("@SOCKET@", &socket.to_string_lossy())),
             ("channels.toml", CHANNELS.replace("@INTERFACE@", &interface)),
             ("sensord.toml", format!("sysfs = \"{dir}/sys\"\n")),
             ("powerd.toml", powerd),
             ("netipmid.toml", netipmid),
+            ("kcsbridged.toml", kcsbridged),
         ] {
             write_private(&self.etc().join(name), &text)?;
         }
