@@ -1,4 +1,5 @@
-//! Hardware edges: hwmon attributes and GPIO lines behind small traits.
+//! Hardware edges: hwmon attributes, GPIO lines and I2C transfers behind small traits.
 
 pub mod gpio;
 pub mod hwmon;
+pub mod i2c;
