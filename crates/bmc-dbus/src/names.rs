@@ -19,6 +19,14 @@ pub mod ipmi {
     pub const SENSOR_NUMBERS: &str = "org.ferrite.Ipmi.SensorNumbers";
     /// What the bus name of every channel owner begins with; the channel's name follows.
     pub const CHANNEL_PREFIX: &str = "xyz.openbmc_project.Ipmi.Channel.";
+    /// What the host may send.
+    pub const RESTRICTION_MODE: &str = "xyz.openbmc_project.Control.Security.RestrictionMode";
+    /// Where that is.
+    pub const RESTRICTION_MODE_PATH: &str = "/xyz/openbmc_project/control/host0/restriction_mode";
+    /// ACPI power states as the operating system tells them.
+    pub const ACPI_POWER_STATE: &str = "xyz.openbmc_project.Control.Power.ACPIPowerState";
+    /// Where they are.
+    pub const ACPI_POWER_STATE_PATH: &str = "/xyz/openbmc_project/control/host0/acpi_power_state";
     /// Under this stand the session objects of all LAN channels, each channel's under its own name.
     pub const SESSION_ROOT: &str = "/xyz/openbmc_project/ipmi/session";
     /// A LAN session.
