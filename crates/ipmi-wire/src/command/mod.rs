@@ -9,6 +9,7 @@ mod facts;
 pub mod app;
 pub mod app_channel;
 pub mod app_user;
+pub mod boot;
 pub mod chassis;
 pub mod fru;
 pub mod sdr;
