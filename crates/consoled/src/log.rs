@@ -63,6 +63,7 @@ impl Log {
             stamped = self.stamp(now, bytes);
             stamped.as_slice()
         } else {
+            self.at_line_start = bytes.last().map_or(self.at_line_start, |last| *last == b'\n');
             bytes
         };
         while !rest.is_empty() {
