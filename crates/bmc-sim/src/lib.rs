@@ -11,6 +11,7 @@ mod lines;
 mod noise;
 mod power_supply;
 mod sensor;
+mod serial_console;
 mod serve;
 mod tree;
 
@@ -20,5 +21,6 @@ pub use control::{Button, Fault, Request};
 pub use host::{Host, HostConfig, HostPhase};
 pub use lines::{Line, Lines};
 pub use sensor::SensorState;
+pub use serial_console::{ConsoleConfig, SerialConsole, burst, screen};
 pub use serve::serve;
 pub use tree::Tree;

@@ -8,12 +8,16 @@ use serde_json::json;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
-    sync::broadcast,
+    sync::{Notify, broadcast},
     task::JoinSet,
     time::MissedTickBehavior,
 };
 
-use crate::{Board, Line, Request, Tree, control::Reply};
+use crate::{
+    Board, Line, Request, SerialConsole, Tree,
+    control::Reply,
+    serial_console::{Pty, run as run_console},
+};
 
 /// How often the host and its lines move on.
 const TICK: Duration = Duration::from_millis(50);
@@ -28,6 +32,9 @@ struct Shared {
     board: Board,
     tree: Tree,
     changes: broadcast::Sender<(Line, bool)>,
+    console: Rc<RefCell<SerialConsole>>,
+    /// The console has something to print.
+    printed: Rc<Notify>,
 }
 
 impl Shared {
@@ -41,6 +48,13 @@ impl Shared {
     fn tick(&mut self, sample: bool) -> anyhow::Result<()> {
         self.board.step(TICK.as_secs_f64());
         self.announce();
+        let host = self.board.host();
+        let mut console = self.console.borrow_mut();
+        console.step(host.phase(), host.boots, TICK.as_secs_f64());
+        if console.has_output() {
+            self.printed.notify_one();
+        }
+        drop(console);
         if sample {
             self.show()?;
         }
@@ -80,14 +94,20 @@ pub async fn serve(mut board: Board, dir: &Path, shutdown: impl Future<Output = 
     let tree = Tree::create(dir, &mut board).context("cannot make the hwmon tree")?;
     let gpio = bind(&dir.join("run/gpio.sock"))?;
     let control = bind(&dir.join("run/board.sock"))?;
-    let changes = broadcast::Sender::new(BACKLOG);
-    let shared = Rc::new(RefCell::new(Shared { board, tree, changes }));
+    let pty = Pty::create(&dir.join("dev/ttyVUART0")).context("cannot make the host's serial console")?;
+    let baud = board.config().console.baud;
+    let console = Rc::new(RefCell::new(SerialConsole::new(board.host().phase(), board.host().boots)));
+    let (changes, printed) = (broadcast::Sender::new(BACKLOG), Rc::new(Notify::new()));
+    printed.notify_one();
+    let terminal = run_console(pty, Rc::clone(&console), Rc::clone(&printed), baud);
+    let shared = Rc::new(RefCell::new(Shared { board, tree, changes, console, printed }));
     tracing::info!("the board is in {}", dir.display());
     let tasks = tokio::task::LocalSet::new();
     tasks
         .run_until(async {
             tokio::select! {
                 result = run_clock(shared.clone()) => result,
+                result = terminal => result,
                 result = accept(gpio, shared.clone(), serve_lines) => result,
                 result = accept(control, shared.clone(), serve_control) => result,
                 () = shutdown => Ok(()),

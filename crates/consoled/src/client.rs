@@ -5,11 +5,11 @@
 
 use std::{io, os::fd::AsFd as _, sync::Arc};
 
-use rustix::net::{RecvFlags, sockopt};
-use tokio::{
-    io::{AsyncWriteExt as _, Interest},
-    net::UnixStream,
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, sockopt},
 };
+use tokio::{io::AsyncWriteExt as _, net::UnixStream};
 
 use crate::{
     console::{Console, MESSAGE, Seat},
@@ -86,15 +86,12 @@ async fn write_all(stream: &UnixStream, mut bytes: &[u8]) -> io::Result<()> {
 
 async fn take_input(stream: &UnixStream, console: &Console) -> io::Result<()> {
     loop {
-        let ready = stream.ready(Interest::READABLE | Interest::PRIORITY).await?;
+        stream.readable().await?;
         // OpenBMC's netipmid asks for a break with a byte out of band. It is taken first: reading on would throw it away.
-        if ready.is_priority() && take_urgent(stream)? {
+        if take_urgent(stream)? {
             if let Err(refusal) = console.send_break().await {
                 tracing::info!("a break was not sent: {refusal}");
             }
-            continue;
-        }
-        if !ready.is_readable() {
             continue;
         }
         let mut bytes = Vec::with_capacity(MESSAGE);
@@ -111,16 +108,11 @@ async fn take_input(stream: &UnixStream, console: &Console) -> io::Result<()> {
 fn take_urgent(stream: &UnixStream) -> io::Result<bool> {
     let mut byte = [0_u8; 1];
     let flags = RecvFlags::OOB | RecvFlags::DONTWAIT;
-    let take = || match rustix::net::recv(stream.as_fd(), &mut byte, flags) {
-        Ok(_) => Ok(()),
-        // That is how the kernel says that there is none.
-        Err(rustix::io::Errno::INVAL) => Err(io::ErrorKind::WouldBlock.into()),
+    match rustix::net::recv(stream.as_fd(), &mut byte, flags) {
+        Ok((_, length)) => Ok(length > 0),
+        // How the kernel says that there is none, or that it knows no such bytes.
+        Err(Errno::INVAL | Errno::AGAIN | Errno::OPNOTSUPP) => Ok(false),
         Err(error) => Err(error.into()),
-    };
-    match stream.try_io(Interest::PRIORITY, take) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-        Err(error) => Err(error),
     }
 }
 
