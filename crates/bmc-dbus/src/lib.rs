@@ -8,6 +8,7 @@ pub mod direct_line;
 pub mod discovery;
 mod error_reply;
 pub mod execute;
+pub mod inventory;
 pub mod names;
 pub mod network;
 mod own_name;
@@ -18,6 +19,7 @@ pub mod sensors;
 pub mod sessions;
 pub mod sol;
 pub mod users;
+pub mod watchdog;
 
 pub use error_reply::{error_reply, is_absence};
 pub use own_name::{OwnNameError, own_name};

@@ -27,12 +27,23 @@ pub mod ipmi {
     pub const SESSION: &str = "org.ferrite.Ipmi.Session";
     /// Ours, on `CHANNEL_ROOT/<name>`: what a LAN channel offers and what it threw away.
     pub const LAN_CHANNEL: &str = "org.ferrite.Ipmi.LanChannel";
+<<<<<<< HEAD
     /// The SOL configuration of a LAN channel, OpenBMC's.
     pub const SOL: &str = "xyz.openbmc_project.Ipmi.SOL";
     /// Ours, beside it: bit rate, consoles, port.
     pub const SOL_MORE: &str = "org.ferrite.Ipmi.Sol";
     /// Under this stand the SOL configurations of all LAN channels.
     pub const SOL_ROOT: &str = "/xyz/openbmc_project/ipmi/sol";
+=======
+    /// Ours, beside [`CHANNEL_SMS`]: what happened on a host channel.
+    pub const HOST_CHANNEL: &str = "org.ferrite.Ipmi.HostChannel";
+    /// On `CHANNEL_ROOT/<name>`: attention of the host, kcsbridge's.
+    pub const CHANNEL_SMS: &str = "xyz.openbmc_project.Ipmi.Channel.SMS";
+    /// btbridge's bus name and interface, where OpenBMC's ipmid asks for attention.
+    pub const HOST_IPMI_SERVICE: &str = "org.openbmc.HostIpmi";
+    /// Its object.
+    pub const HOST_IPMI_PATH: &str = "/org/openbmc/HostIpmi/1";
+>>>>>>> s2-kcs
     /// Under this stands one object per channel.
     pub const CHANNEL_ROOT: &str = "/xyz/openbmc_project/Ipmi/Channel";
 
@@ -127,6 +138,18 @@ pub mod power {
     pub const LED_GROUP: &str = "xyz.openbmc_project.Led.Group";
 }
 
+/// powerd: the host's watchdog timer.
+pub mod watchdog {
+    /// phosphor-watchdog's bus name.
+    pub const SERVICE: &str = "xyz.openbmc_project.Watchdog";
+    /// The timer.
+    pub const PATH: &str = "/xyz/openbmc_project/watchdog/host0";
+    /// OpenBMC's interface.
+    pub const STATE_WATCHDOG: &str = "xyz.openbmc_project.State.Watchdog";
+    /// Ours: the timer as IPMI has it.
+    pub const WATCHDOG: &str = "org.ferrite.Watchdog";
+}
+
 /// seld.
 pub mod sel {
     /// seld's bus name.
@@ -171,6 +194,20 @@ pub mod network {
     pub const VLAN: &str = "xyz.openbmc_project.Network.VLAN";
     /// The host name.
     pub const SYSTEM_CONFIGURATION: &str = "xyz.openbmc_project.Network.SystemConfiguration";
+}
+
+/// What the board is made of, as ipmid reads it from FRU devices.
+pub mod inventory {
+    /// The ObjectManager above all of it.
+    pub const ROOT: &str = "/xyz/openbmc_project/inventory";
+    /// Above the boards.
+    pub const BOARDS: &str = "/xyz/openbmc_project/inventory/system/board";
+    /// Name and presence.
+    pub const ITEM: &str = "xyz.openbmc_project.Inventory.Item";
+    /// Manufacturer, model and numbers.
+    pub const ASSET: &str = "xyz.openbmc_project.Inventory.Decorator.Asset";
+    /// Ours: the bytes of a FRU device.
+    pub const FRU: &str = "org.ferrite.Fru";
 }
 
 /// consoled: one instance for each of the host's consoles.

@@ -6,6 +6,7 @@
 mod board;
 mod config;
 pub mod control;
+mod eeprom;
 mod host;
 mod lines;
 mod machine;

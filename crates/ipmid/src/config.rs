@@ -3,7 +3,7 @@
 use ipmi_wire::command::app::{DeviceId, DeviceSupport};
 use serde::Deserialize;
 
-use crate::platform::inventory::FruFile;
+use crate::fru::FruFile;
 
 /// The settings; each has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -97,6 +97,7 @@ impl Device {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fru::Access;
 
     #[test]
     fn the_example_file_names_every_key_with_its_default() {
@@ -105,5 +106,6 @@ mod tests {
         assert_eq!(example.device, device);
         let fru = &example.fru[0];
         assert_eq!((fru.id, fru.entity, fru.instance), (0, 7, 1));
+        assert_eq!((fru.access, fru.create, fru.read_only, fru.unchecked), (Access::Bytes, 0, false, false));
     }
 }

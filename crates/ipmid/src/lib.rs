@@ -6,6 +6,7 @@
 mod commands;
 pub mod config;
 pub mod dispatch;
+pub mod fru;
 pub mod guid;
 mod identify;
 mod ipmid;
@@ -20,8 +21,8 @@ use std::sync::Arc;
 use bmc_daemon::{Context, Daemon};
 
 use config::Config;
+use fru::FruFiles;
 use guid::Guids;
-use platform::inventory::FruFiles;
 use sensors::DbusSensors;
 use service::Settings;
 
@@ -38,7 +39,8 @@ async fn run(context: Context) -> anyhow::Result<()> {
     let config: Config = context.config()?;
     let frus = Arc::new(FruFiles::new(config.fru.clone()));
     let settings = Settings {
-        sensors: DbusSensors::new(context.state_file("sensor-numbers.json")?, frus),
+        sensors: DbusSensors::new(context.state_file("sensor-numbers.json")?, frus.clone()),
+        frus,
         config,
         guids: Guids::load(&context)?,
         channels: Arc::new(context.channels()?),

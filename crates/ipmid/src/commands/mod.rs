@@ -12,6 +12,7 @@ pub(crate) mod sensor;
 pub(crate) mod session;
 pub(crate) mod sol;
 pub(crate) mod user;
+pub(crate) mod watchdog;
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use bmc_dbus::users::{UserEntry, payloads_on};
 use ipmi_wire::command::{
     app::Guid,
     sol_configuration::{BitRate, Progress, SolParameter},
+    watchdog::{WatchdogSetting, WatchdogState},
 };
 
 use super::{
@@ -24,6 +25,7 @@ use super::{
     sessions::{Session, SessionTable, Sessions},
     sol::{Configuration, ListedPayload, Sol},
     users::{Table, Users},
+    watchdog::{Outcome, Refusal, Watchdog},
 };
 use crate::{
     Ipmid, Kept,
@@ -44,6 +46,8 @@ pub(crate) struct Board {
     pub(crate) sensors: Mutex<Arc<Snapshot>>,
     /// Records by ID, and when the log was last erased.
     pub(crate) log: Mutex<(BTreeMap<u16, [u8; 16]>, u32)>,
+    /// The watchdog timer, once it is set.
+    pub(crate) watchdog: Mutex<Option<WatchdogState>>,
     pub(crate) frus: Mutex<BTreeMap<u8, Vec<u8>>>,
     /// What was asked of it, in order.
     pub(crate) asked: Mutex<Vec<String>>,
@@ -94,6 +98,7 @@ pub(crate) fn ipmid(board: &Arc<Board>) -> Ipmid {
     let channels = ChannelTable::read(std::path::Path::new("/nonexistent")).unwrap();
     let platform = Platform {
         power: board.clone(),
+        watchdog: board.clone(),
         users: board.clone(),
         lan: board.clone(),
         sessions: board.clone(),
@@ -298,16 +303,61 @@ impl Inventory for Board {
             id: *id,
             name: format!("FRU {id}"),
             size: u16::try_from(bytes.len()).unwrap(),
+            // Every other device, so that both are tried.
+            words: id % 2 == 1,
             entity: (7, 1),
         };
         frus.iter().map(device).collect()
     }
 
-    fn read(&self, id: u8, offset: u16, count: u8) -> Pending<'_, Vec<u8>> {
-        let frus = self.frus.lock().unwrap();
-        let bytes = frus
-            .get(&id)
-            .map(|bytes| bytes.iter().skip(usize::from(offset)).take(usize::from(count)).copied().collect());
+    fn read(&self, id: u8, offset: u32, count: u16) -> Pending<'_, Vec<u8>> {
+        let (frus, offset) = (self.frus.lock().unwrap(), usize::try_from(offset).unwrap());
+        let bytes =
+            frus.get(&id).map(|bytes| bytes.iter().skip(offset).take(usize::from(count)).copied().collect());
         Box::pin(ready(bytes.ok_or(PlatformError::NotPresent)))
+    }
+
+    fn write(&self, id: u8, offset: u32, data: Vec<u8>) -> Pending<'_, ()> {
+        let (mut frus, offset) = (self.frus.lock().unwrap(), usize::try_from(offset).unwrap());
+        let written = frus.get_mut(&id).ok_or(PlatformError::NotPresent).map(|bytes| {
+            bytes[offset..offset + data.len()].copy_from_slice(&data);
+        });
+        Box::pin(ready(written))
+    }
+}
+
+impl Watchdog for Board {
+    fn get(&self) -> Pending<'_, WatchdogState> {
+        Box::pin(ready(self.watchdog.lock().unwrap().ok_or(PlatformError::Absent("the watchdog"))))
+    }
+
+    fn set(&self, setting: WatchdogSetting) -> Pending<'_, Outcome> {
+        if u16::from(setting.pre_timeout) * 10 > setting.countdown {
+            return Box::pin(ready(Ok(Err(Refusal::InvalidSetting))));
+        }
+        *self.watchdog.lock().unwrap() = Some(WatchdogState {
+            timer_use: Some(setting.timer_use),
+            dont_log: setting.dont_log,
+            running: false,
+            action: setting.action,
+            interrupt: setting.interrupt,
+            pre_timeout: setting.pre_timeout,
+            expired: setting.clear,
+            initial: setting.countdown,
+            present: setting.countdown,
+        });
+        Box::pin(ready(Ok(Ok(()))))
+    }
+
+    fn reset(&self) -> Pending<'_, Outcome> {
+        let outcome = match &mut *self.watchdog.lock().unwrap() {
+            None => Err(Refusal::NotInitialized),
+            Some(timer) if timer.running => Err(Refusal::PreTimeoutReached),
+            Some(timer) => {
+                timer.running = true;
+                Ok(())
+            }
+        };
+        Box::pin(ready(Ok(outcome)))
     }
 }

@@ -9,6 +9,7 @@ pub mod sensors;
 pub mod sessions;
 pub mod sol;
 pub mod users;
+pub mod watchdog;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -29,6 +30,12 @@ pub enum PlatformError {
     /// The provider refuses: not now, not this value.
     #[error("refused: {0}")]
     Refused(String),
+    /// It can only be read.
+    #[error("write-protected")]
+    WriteProtected,
+    /// Somebody else uses it now.
+    #[error("busy")]
+    Busy,
     /// Anything else that went wrong on the way.
     #[error("{0}")]
     Failed(String),
@@ -40,7 +47,8 @@ impl From<PlatformError> for CompletionCode {
         match error {
             PlatformError::Absent(_) => Self::RESPONSE_NOT_PROVIDED,
             PlatformError::NotPresent => Self::NOT_PRESENT,
-            PlatformError::Refused(_) => Self::NOT_SUPPORTED_IN_STATE,
+            PlatformError::Refused(_) | PlatformError::WriteProtected => Self::NOT_SUPPORTED_IN_STATE,
+            PlatformError::Busy => Self::NODE_BUSY,
             PlatformError::Failed(_) => Self::UNSPECIFIED,
         }
     }
@@ -50,6 +58,8 @@ impl From<PlatformError> for CompletionCode {
 pub struct Platform {
     /// Power and identify.
     pub power: Arc<dyn power::Power>,
+    /// The host's watchdog timer.
+    pub watchdog: Arc<dyn watchdog::Watchdog>,
     /// The user table.
     pub users: Arc<dyn users::Users>,
     /// Interfaces and LAN channels.
