@@ -181,3 +181,9 @@ impl Dice {
         range.start + self.roll() % (range.end.saturating_sub(range.start)).max(1)
     }
 }
+
+/// `count` bytes of all values, repeatable by `seed`.
+pub(crate) fn noise(count: usize, seed: u64) -> Vec<u8> {
+    let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    (0..count).map(|_| dice.roll().to_le_bytes()[0]).collect()
+}
