@@ -27,14 +27,12 @@ pub mod ipmi {
     pub const SESSION: &str = "org.ferrite.Ipmi.Session";
     /// Ours, on `CHANNEL_ROOT/<name>`: what a LAN channel offers and what it threw away.
     pub const LAN_CHANNEL: &str = "org.ferrite.Ipmi.LanChannel";
-<<<<<<< HEAD
     /// The SOL configuration of a LAN channel, OpenBMC's.
     pub const SOL: &str = "xyz.openbmc_project.Ipmi.SOL";
     /// Ours, beside it: bit rate, consoles, port.
     pub const SOL_MORE: &str = "org.ferrite.Ipmi.Sol";
     /// Under this stand the SOL configurations of all LAN channels.
     pub const SOL_ROOT: &str = "/xyz/openbmc_project/ipmi/sol";
-=======
     /// Ours, beside [`CHANNEL_SMS`]: what happened on a host channel.
     pub const HOST_CHANNEL: &str = "org.ferrite.Ipmi.HostChannel";
     /// On `CHANNEL_ROOT/<name>`: attention of the host, kcsbridge's.
@@ -43,7 +41,6 @@ pub mod ipmi {
     pub const HOST_IPMI_SERVICE: &str = "org.openbmc.HostIpmi";
     /// Its object.
     pub const HOST_IPMI_PATH: &str = "/org/openbmc/HostIpmi/1";
->>>>>>> s2-kcs
     /// Under this stands one object per channel.
     pub const CHANNEL_ROOT: &str = "/xyz/openbmc_project/Ipmi/Channel";
 

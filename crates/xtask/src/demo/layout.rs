@@ -100,7 +100,6 @@ impl Layout {
         self.dir.join("run/board.sock")
     }
 
-<<<<<<< HEAD
     /// The program that is the board's host where the demo has one.
     pub(super) fn guest_program(&self) -> PathBuf {
         self.dir.join("etc/guest")
@@ -109,7 +108,7 @@ impl Layout {
     pub(super) fn guest_sockets(&self) -> Sockets {
         let run = self.dir.join("run");
         Sockets {
-            host_interface: run.join("host-interface.sock"),
+            host_interface: self.host_interface(),
             console: run.join("guest-console.sock"),
             console_log: self.log("guest-console"),
             agent: run.join("guest-agent.sock"),
@@ -123,11 +122,11 @@ impl Layout {
         write_private(&path, &guest.program(&self.guest_sockets())?)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o700))
             .with_context(|| format!("cannot make {} a program", path.display()))
-=======
+    }
+
     /// Where the host's side connects: a virtual machine, with OpenIPMI's VM protocol.
     pub(super) fn host_interface(&self) -> PathBuf {
         self.dir.join("run/host-interface.sock")
->>>>>>> s2-kcs
     }
 
     pub(super) fn password_file(&self) -> PathBuf {

@@ -233,12 +233,8 @@ fn describe(layout: &Layout, port: u16, login: &Login) -> Description {
         bus_address: layout.bus_address(),
         board_control: layout.board_socket(),
         consoles: Default::default(),
-<<<<<<< HEAD
-        host_interface: None,
-        guest: None,
-=======
         host_interface: Some(layout.host_interface()),
->>>>>>> s2-kcs
+        guest: None,
         daemons: Default::default(),
         state_dir: layout.dir.clone(),
     }
