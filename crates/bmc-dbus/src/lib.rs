@@ -17,6 +17,7 @@ pub mod sensor_numbers;
 pub mod sensors;
 pub mod sessions;
 pub mod users;
+pub mod watchdog;
 
 pub use error_reply::{error_reply, is_absence};
 pub use own_name::{OwnNameError, own_name};

@@ -123,6 +123,18 @@ pub mod power {
     pub const LED_GROUP: &str = "xyz.openbmc_project.Led.Group";
 }
 
+/// powerd: the host's watchdog timer.
+pub mod watchdog {
+    /// phosphor-watchdog's bus name.
+    pub const SERVICE: &str = "xyz.openbmc_project.Watchdog";
+    /// The timer.
+    pub const PATH: &str = "/xyz/openbmc_project/watchdog/host0";
+    /// OpenBMC's interface.
+    pub const STATE_WATCHDOG: &str = "xyz.openbmc_project.State.Watchdog";
+    /// Ours: the timer as IPMI has it.
+    pub const WATCHDOG: &str = "org.ferrite.Watchdog";
+}
+
 /// seld.
 pub mod sel {
     /// seld's bus name.

@@ -1,5 +1,6 @@
-//! Hardware edges: hwmon attributes, GPIO lines and the host interface behind small traits.
+//! Hardware edges: hwmon attributes, GPIO lines and the host interface behind small traits; serial ports.
 
 pub mod gpio;
 pub mod host_interface;
 pub mod hwmon;
+pub mod serial;

@@ -109,13 +109,10 @@ impl Host {
         }
     }
 
-    /// Puts a machine in the place of the modelled operating system. One that is to be on begins with its firmware.
+    /// Puts a machine in the place of the modelled operating system. It is off: its BMC has to be there before it looks for one.
     pub fn attach_machine(&mut self) {
         self.has_machine = true;
-        if self.has_power() {
-            self.enter(HostPhase::Post);
-            self.wires.push(Wire::PowerOn);
-        }
+        self.phase = HostPhase::Off;
     }
 
     /// The machine turned itself off.
@@ -332,6 +329,9 @@ mod tests {
     fn a_machine_hears_of_its_power_and_its_buttons_and_decides_on_the_shutdown_itself() {
         let mut host = host(true);
         host.attach_machine();
+        assert_eq!((host.phase(), host.take_wires()), (HostPhase::Off, vec![]));
+        press(&mut host, 0.2);
+        pass(&mut host, 0.2);
         assert_eq!((host.phase(), host.take_wires()), (HostPhase::Post, vec![Wire::PowerOn]));
         pass(&mut host, 3.1);
         press(&mut host, 0.2);
@@ -353,7 +353,8 @@ mod tests {
     fn a_machine_that_restarts_itself_goes_through_its_firmware_and_was_not_reset() {
         let mut host = host(true);
         host.attach_machine();
-        pass(&mut host, 3.1);
+        press(&mut host, 0.2);
+        pass(&mut host, 3.3);
         host.take_wires();
         host.machine_restarted();
         assert_eq!((host.phase(), host.boots, host.resets), (HostPhase::Post, 2, 0));

@@ -11,6 +11,7 @@ pub const TABLE: &[&[Entry]] = &[
     commands::channel::COMMANDS,
     commands::session::COMMANDS,
     commands::user::COMMANDS,
+    commands::watchdog::COMMANDS,
     commands::chassis::COMMANDS,
     commands::lan::COMMANDS,
     commands::sensor::COMMANDS,

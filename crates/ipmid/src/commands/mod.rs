@@ -10,6 +10,7 @@ pub(crate) mod sel;
 pub(crate) mod sensor;
 pub(crate) mod session;
 pub(crate) mod user;
+pub(crate) mod watchdog;
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,10 @@ use std::{
 
 use bmc_daemon::ChannelTable;
 use bmc_dbus::users::UserEntry;
-use ipmi_wire::command::app::Guid;
+use ipmi_wire::command::{
+    app::Guid,
+    watchdog::{WatchdogSetting, WatchdogState},
+};
 
 use super::{
     Pending, Platform, PlatformError,
@@ -20,6 +23,7 @@ use super::{
     sensors::Sensors,
     sessions::{Session, SessionTable, Sessions},
     users::{Table, Users},
+    watchdog::{Outcome, Refusal, Watchdog},
 };
 use crate::{
     Ipmid, Kept,
@@ -38,6 +42,8 @@ pub(crate) struct Board {
     pub(crate) sensors: Mutex<Arc<Snapshot>>,
     /// Records by ID, and when the log was last erased.
     pub(crate) log: Mutex<(BTreeMap<u16, [u8; 16]>, u32)>,
+    /// The watchdog timer, once it is set.
+    pub(crate) watchdog: Mutex<Option<WatchdogState>>,
     pub(crate) frus: Mutex<BTreeMap<u8, Vec<u8>>>,
     /// What was asked of it, in order.
     pub(crate) asked: Mutex<Vec<String>>,
@@ -87,6 +93,7 @@ pub(crate) fn ipmid(board: &Arc<Board>) -> Ipmid {
     let channels = ChannelTable::read(std::path::Path::new("/nonexistent")).unwrap();
     let platform = Platform {
         power: board.clone(),
+        watchdog: board.clone(),
         users: board.clone(),
         lan: board.clone(),
         sessions: board.clone(),
@@ -238,5 +245,41 @@ impl Inventory for Board {
             .get(&id)
             .map(|bytes| bytes.iter().skip(usize::from(offset)).take(usize::from(count)).copied().collect());
         Box::pin(ready(bytes.ok_or(PlatformError::NotPresent)))
+    }
+}
+
+impl Watchdog for Board {
+    fn get(&self) -> Pending<'_, WatchdogState> {
+        Box::pin(ready(self.watchdog.lock().unwrap().ok_or(PlatformError::Absent("the watchdog"))))
+    }
+
+    fn set(&self, setting: WatchdogSetting) -> Pending<'_, Outcome> {
+        if u16::from(setting.pre_timeout) * 10 > setting.countdown {
+            return Box::pin(ready(Ok(Err(Refusal::InvalidSetting))));
+        }
+        *self.watchdog.lock().unwrap() = Some(WatchdogState {
+            timer_use: Some(setting.timer_use),
+            dont_log: setting.dont_log,
+            running: false,
+            action: setting.action,
+            interrupt: setting.interrupt,
+            pre_timeout: setting.pre_timeout,
+            expired: setting.clear,
+            initial: setting.countdown,
+            present: setting.countdown,
+        });
+        Box::pin(ready(Ok(Ok(()))))
+    }
+
+    fn reset(&self) -> Pending<'_, Outcome> {
+        let outcome = match &mut *self.watchdog.lock().unwrap() {
+            None => Err(Refusal::NotInitialized),
+            Some(timer) if timer.running => Err(Refusal::PreTimeoutReached),
+            Some(timer) => {
+                timer.running = true;
+                Ok(())
+            }
+        };
+        Box::pin(ready(Ok(outcome)))
     }
 }

@@ -8,6 +8,7 @@ pub mod power;
 pub mod sensors;
 pub mod sessions;
 pub mod users;
+pub mod watchdog;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -49,6 +50,8 @@ impl From<PlatformError> for CompletionCode {
 pub struct Platform {
     /// Power and identify.
     pub power: Arc<dyn power::Power>,
+    /// The host's watchdog timer.
+    pub watchdog: Arc<dyn watchdog::Watchdog>,
     /// The user table.
     pub users: Arc<dyn users::Users>,
     /// Interfaces and LAN channels.

@@ -6,7 +6,7 @@ use std::{
     os::{
         linux::net::SocketAddrExt as _,
         unix::{
-            fs::{DirBuilderExt as _, OpenOptionsExt as _},
+            fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
             net::{SocketAddr, UnixDatagram},
         },
     },
@@ -16,6 +16,7 @@ use std::{
 use anyhow::Context as _;
 
 use super::{Login, Options};
+use crate::guest::{Guest, Sockets};
 
 /// Where what is.
 #[derive(Debug, Clone)]
@@ -102,6 +103,30 @@ impl Layout {
     /// Where the host's side connects: a virtual machine, with OpenIPMI's VM protocol.
     pub(super) fn host_interface(&self) -> PathBuf {
         self.dir.join("run/host-interface.sock")
+    }
+
+    /// The program that is the board's host where the demo has one.
+    pub(super) fn guest_program(&self) -> PathBuf {
+        self.dir.join("etc/guest")
+    }
+
+    pub(super) fn guest_sockets(&self) -> Sockets {
+        let run = self.dir.join("run");
+        Sockets {
+            host_interface: self.host_interface(),
+            console: run.join("guest-console.sock"),
+            console_log: self.log("guest-console"),
+            agent: run.join("guest-agent.sock"),
+            qmp: run.join("guest-qmp.sock"),
+        }
+    }
+
+    /// Writes the program that is the board's host.
+    pub(super) fn install(&self, guest: &Guest) -> anyhow::Result<()> {
+        let path = self.guest_program();
+        write_private(&path, &guest.program(&self.guest_sockets())?)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("cannot make {} a program", path.display()))
     }
 
     pub(super) fn password_file(&self) -> PathBuf {
