@@ -229,7 +229,8 @@ impl Link {
 
     /// Sends the break that comes next, if one does; what was typed after it waits.
     fn begin_break(&mut self, proxy: Option<&ConsoleProxy<'static>>) -> Breaking {
-        self.queue.pop_front_if(|input| *input == SolInput::Break)?;
+        self.queue.front().filter(|input| **input == SolInput::Break)?;
+        self.queue.pop_front();
         self.done(SolInput::Break.weight());
         let (proxy, console) = (proxy.cloned(), self.console.clone());
         Some(Box::pin(async move {
