@@ -30,8 +30,11 @@ const MAPPER: &str = "xyz.openbmc_project.ObjectMapper";
 const MAPPER_PATH: &str = "/xyz/openbmc_project/object_mapper";
 /// How long a provider may take to list its objects, and how long until it is asked again where it did not.
 const LOAD_LIMIT: Duration = Duration::from_secs(10);
-/// Signals that may wait. A burst of a thousand sensors fits twice; beyond that the bus connection waits for us.
-const QUEUE: usize = 2048;
+/// Signals that may wait; beyond that the bus connection waits for us. A ring of the bus library's touches each of its places in turn,
+/// so that a deep one looks like a leak until it has come round, and is memory that nothing needs.
+const QUEUE: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+/// Signals that are held while a provider's listing is on its way: those of a thousand sensors, twice.
+const HELD: usize = 2048;
 
 /// What became of the providers and their objects.
 #[derive(Debug)]
@@ -108,7 +111,6 @@ impl Follow {
     /// # Errors
     /// Where the bus is not there.
     pub async fn start(connection: &Connection, root: &str, interface: &str) -> zbus::Result<Self> {
-        let queue = NonZeroUsize::new(QUEUE);
         let signal = || MatchRule::builder().msg_type(zbus::message::Type::Signal);
         let below = signal().path_namespace(root).build()?;
         let owners = signal()
@@ -120,8 +122,8 @@ impl Follow {
         let mut follow = Self {
             connection: connection.clone(),
             root: root.to_owned(),
-            signals: MessageStream::for_match_rule(below, connection, queue).await?,
-            names: MessageStream::for_match_rule(owners, connection, queue).await?,
+            signals: MessageStream::for_match_rule(below, connection, Some(QUEUE)).await?,
+            names: MessageStream::for_match_rule(owners, connection, Some(QUEUE)).await?,
             loads: FuturesUnordered::new(),
             owners: HashMap::new(),
             ready: VecDeque::new(),
@@ -209,7 +211,7 @@ impl Follow {
         };
         let Some(event) = parse(message, &owner.provider) else { return };
         match &mut owner.held {
-            Some(held) if held.len() < QUEUE => held.push((message.recv_position(), event)),
+            Some(held) if held.len() < HELD => held.push((message.recv_position(), event)),
             // More than a listing can take the time for; what is lost here the next signal tells again.
             Some(_) => {}
             None => self.ready.push_back(event),

@@ -88,6 +88,12 @@ pub trait PowerStatus {
     /// Whether a request to switch had no effect.
     #[zbus(property)]
     fn control_fault(&self) -> zbus::Result<bool>;
+    /// powerd resets the host under power, whatever the cause. Where the host is a virtual machine, this is its reset line.
+    #[zbus(signal)]
+    fn host_reset(&self) -> zbus::Result<()>;
+    /// powerd interrupts the host (non-maskable), whatever the cause.
+    #[zbus(signal)]
+    fn host_nmi(&self) -> zbus::Result<()>;
 }
 
 /// Hours of operation.

@@ -53,6 +53,9 @@ pub struct BoardState {
     pub resets: u32,
     /// Diagnostic interrupts taken.
     pub interrupts: u32,
+    /// Process of the machine that is the host, where one is and runs.
+    #[serde(default)]
+    pub machine: Option<u32>,
     /// Whether the identify LED is lit.
     pub identify_led: bool,
     /// The host's load, 0 to 1.
@@ -113,6 +116,11 @@ impl Board {
         board
     }
 
+    /// The host, for what its machine says of itself.
+    pub fn host_mut(&mut self) -> &mut Host {
+        &mut self.host
+    }
+
     /// Lets `dt` seconds pass.
     pub fn step(&mut self, dt: f64) {
         self.seconds += dt;
@@ -146,6 +154,11 @@ impl Board {
         self.apply_buttons();
         self.show_host();
         Ok(())
+    }
+
+    /// The host.
+    pub fn host(&self) -> &Host {
+        &self.host
     }
 
     /// The lines' levels.
@@ -355,6 +368,7 @@ impl Board {
             boots: self.host.boots,
             resets: self.host.resets,
             interrupts: self.host.interrupts,
+            machine: None,
             identify_led: self.lines.is_active(Line::IdentifyLed),
             load: self.load,
             watts: self.watts(),

@@ -7,6 +7,7 @@
 mod layout;
 
 pub mod asf;
+pub mod bt;
 pub mod codec;
 pub mod command;
 mod completion;
@@ -19,6 +20,8 @@ pub mod rmcp;
 pub mod rmcp_plus;
 pub mod session_v15;
 pub mod sol;
+pub mod system_interface;
+pub mod vm_serial;
 
 pub use completion::CompletionCode;
 pub use frame_error::FrameError;

@@ -96,6 +96,7 @@ mod tests {
             enabled: true,
             privileges: BTreeMap::from([(1, 4)]),
             password: SecretBytes::new(password.to_vec()),
+            payloads: BTreeMap::new(),
         };
         assert!(user(1, with(b"secret")).is_some());
         for none in [&[][..], &[0], &[0; 20], &[b'x'; 21]] {

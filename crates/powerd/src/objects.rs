@@ -1,12 +1,13 @@
 //! The objects on the bus: views of the core, and questions to it.
 
 use bmc_dbus::{names::power as names, own_name, power as values};
-use tokio::sync::{mpsc, oneshot, watch};
-use zbus::{Connection, fdo, interface};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use zbus::{Connection, fdo, interface, object_server::SignalEmitter};
 
 use crate::{
     core::{Ask, Asked, BUTTONS, View},
     machine::{Request, RestartCause, RestorePolicy, State},
+    notice::Notice,
 };
 
 /// Bus names that powerd owns: x86-power-control's, each also with its host's number, as OpenBMC's callers use both.
@@ -24,6 +25,7 @@ const NAMES: &[&str] = &[
 pub(crate) struct Handle {
     pub(crate) view: watch::Receiver<View>,
     pub(crate) ask: mpsc::Sender<Asked>,
+    pub(crate) notices: broadcast::Sender<Notice>,
 }
 
 impl Handle {
@@ -197,6 +199,10 @@ impl PowerStatus {
     fn control_fault(&self) -> bool {
         self.0.view().status.control_fault
     }
+    #[zbus(signal)]
+    async fn host_reset(emitter: &SignalEmitter<'_>) -> zbus::Result<()>;
+    #[zbus(signal)]
+    async fn host_nmi(emitter: &SignalEmitter<'_>) -> zbus::Result<()>;
 }
 
 struct OnHours(Handle);
@@ -385,6 +391,21 @@ pub(crate) async fn announce(
     }
     // The core ends at a shutdown, which the caller sees as well, or by its death, which ends powerd.
     std::future::pending().await
+}
+
+/// Signals what befalls the host, as it happens; what happens while nobody is on the bus is in the properties only.
+pub(crate) async fn signal(connection: &Connection, handle: &Handle) -> anyhow::Result<()> {
+    let mut notices = handle.notices.subscribe();
+    let emitter = SignalEmitter::new(connection, names::CHASSIS_PATH)?;
+    loop {
+        match notices.recv().await {
+            Ok(Notice::Reset(_)) => PowerStatus::host_reset(&emitter).await?,
+            Ok(Notice::Nmi) => PowerStatus::host_nmi(&emitter).await?,
+            Ok(_) => {}
+            Err(broadcast::error::RecvError::Lagged(lost)) => tracing::error!("{lost} notices were lost"),
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
+    }
 }
 
 /// Emits a property's signal where what it shows differs.

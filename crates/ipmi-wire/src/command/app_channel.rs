@@ -3,13 +3,18 @@
 use super::Access::AtLeast;
 use crate::{
     CompletionCode,
-    Privilege::User,
+    Privilege::{Administrator, User},
     codec::{Decode, Encode, Reader},
 };
 
 command! {
     /// Get Session Info (v2.0§22.20).
     GetSessionInfo = APP 0x3D "Get Session Info", AtLeast(User), SessionSelector => SessionInfo
+}
+
+command! {
+    /// Set Channel Access (v2.0§22.22).
+    SetChannelAccess = APP 0x40 "Set Channel Access", AtLeast(Administrator), ChannelAccessChange => ()
 }
 
 command! {
@@ -208,12 +213,19 @@ pub struct ChannelAccess {
     pub privilege_limit: u8,
 }
 
+impl ChannelAccess {
+    /// All but the privilege limit.
+    fn settings(&self) -> u8 {
+        u8::from(!self.alerting) << 5
+            | u8::from(!self.per_message_authentication) << 4
+            | u8::from(!self.user_level_authentication) << 3
+            | self.mode as u8
+    }
+}
+
 impl Encode for ChannelAccess {
     fn encode(&self, out: &mut Vec<u8>) {
-        let disabled = u8::from(!self.alerting) << 5
-            | u8::from(!self.per_message_authentication) << 4
-            | u8::from(!self.user_level_authentication) << 3;
-        out.extend([disabled | self.mode as u8, self.privilege_limit & 0x0F]);
+        out.extend([self.settings(), self.privilege_limit & 0x0F]);
     }
 }
 
@@ -233,6 +245,68 @@ impl Decode for ChannelAccess {
             },
             privilege_limit: limit & 0x0F,
         })
+    }
+}
+
+/// New access settings of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChannelAccessChange {
+    /// The channel.
+    pub channel: ChannelNumber,
+    /// What is to become of alerting, authentication and mode: the set that is changed and the settings; `None` leaves them.
+    pub access: Option<(AccessSet, ChannelAccess)>,
+    /// Which set's privilege limit is changed, and to what; `None` leaves it.
+    pub privilege_limit: Option<(AccessSet, u8)>,
+}
+
+/// One of the two sets of settings that a channel has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessSet {
+    /// The one that the next start takes.
+    Stored,
+    /// The one in force.
+    Volatile,
+}
+
+impl AccessSet {
+    const fn bits(set: Option<Self>) -> u8 {
+        match set {
+            None => 0b00,
+            Some(Self::Stored) => 0b01,
+            Some(Self::Volatile) => 0b10,
+        }
+    }
+
+    fn from_bits(bits: u8) -> Result<Option<Self>, CompletionCode> {
+        match bits & 0b11 {
+            0b00 => Ok(None),
+            0b01 => Ok(Some(Self::Stored)),
+            0b10 => Ok(Some(Self::Volatile)),
+            _ => Err(CompletionCode::INVALID_DATA_FIELD),
+        }
+    }
+}
+
+impl Encode for ChannelAccessChange {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.channel.encode(out);
+        let settings = self.access.map_or(0, |(_, access)| access.settings());
+        out.push(AccessSet::bits(self.access.map(|(set, _)| set)) << 6 | settings);
+        let limit = self.privilege_limit.map_or(0, |(_, limit)| limit & 0x0F);
+        out.push(AccessSet::bits(self.privilege_limit.map(|(set, _)| set)) << 6 | limit);
+    }
+}
+
+impl Decode for ChannelAccessChange {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {
+        let channel = ChannelNumber::decode(reader)?;
+        let [settings, limit] = reader.array()?;
+        let access = match AccessSet::from_bits(settings >> 6)? {
+            Some(set) => Some((set, ChannelAccess::from_bytes(&[settings, limit])?)),
+            None => None,
+        };
+        let privilege_limit = AccessSet::from_bits(limit >> 6)?.map(|set| (set, limit & 0x0F));
+        Ok(Self { channel, access, privilege_limit })
     }
 }
 

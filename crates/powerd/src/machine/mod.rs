@@ -136,7 +136,6 @@ impl Machine {
             self.requested_cause = None;
             return Ok(());
         }
-        let timings = self.settings.timings;
         match request {
             Request::On => self.on(now, cause),
             Request::Off => self.off(now, "request: off"),
@@ -144,7 +143,7 @@ impl Machine {
             Request::Soft => self.graceful_off(now, None, true, "request: soft off"),
             Request::GracefulReboot => self.graceful_off(now, Some(cause), true, "request: graceful reboot"),
             Request::Reset => self.reset(now, cause, true),
-            Request::Nmi => self.pulse(now, Output::Nmi, timings.power_pulse),
+            Request::Nmi => self.nmi(now),
         }
         Ok(())
     }
@@ -163,9 +162,7 @@ impl Machine {
             Input::ResetButton if asserted && self.allows(Request::Reset).is_ok() => {
                 self.reset(now, RestartCause::ResetButton, self.settings.button_passthrough);
             }
-            Input::NmiButton if asserted && self.allows(Request::Nmi).is_ok() => {
-                self.pulse(now, Output::Nmi, self.settings.timings.power_pulse);
-            }
+            Input::NmiButton if asserted && self.allows(Request::Nmi).is_ok() => self.nmi(now),
             Input::IdButton if asserted => self.actions.push_back(Action::ToggleIdentify),
             Input::ResetButton | Input::NmiButton | Input::IdButton => {}
         }
@@ -350,6 +347,12 @@ impl Machine {
     fn restarted(&mut self) {
         self.warm_reset = None;
         self.status.restart_cause = self.requested_cause.take().unwrap_or(RestartCause::SoftReset);
+        self.actions.push_back(Action::Restarted);
+    }
+
+    fn nmi(&mut self, now: Instant) {
+        self.pulse(now, Output::Nmi, self.settings.timings.power_pulse);
+        self.actions.push_back(Action::Nmi);
     }
 
     fn power_button(&mut self, now: Instant, pressed: bool) {
@@ -429,6 +432,7 @@ impl Machine {
         if drive {
             self.pulse(now, Output::Reset, self.settings.timings.reset_pulse);
         }
+        self.actions.push_back(Action::Reset(cause));
     }
 
     /// Asserts an output until `length` has passed; a pulse under way is made that long.

@@ -297,6 +297,12 @@ pub enum Action {
         /// What brought it.
         why: &'static str,
     },
+    /// The host is reset under power, for this cause: tell who follows.
+    Reset(RestartCause),
+    /// The host is interrupted: tell who follows.
+    Nmi,
+    /// The host restarted by itself.
+    Restarted,
     /// Log and publish an event of the power supply.
     PowerEvent(PowerEvent, &'static str),
 }

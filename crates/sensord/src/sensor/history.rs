@@ -52,8 +52,10 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// Takes the room for all of it at once, and touches it: what sensors will need in a day is seen at the start.
     pub(crate) fn new(depth: Depth) -> Self {
-        Self { depth, readings: VecDeque::new(), minutes: Spans::default(), hours: Spans::default() }
+        let (minutes, hours) = (Spans::with_room(depth.minutes), Spans::with_room(depth.hours));
+        Self { depth, readings: room(depth.readings, Reading { at: 0, value: 0.0 }), minutes, hours }
     }
 
     /// Takes a reading of the wall clock's instant `at`, in ms since the epoch. NaN is passed over.
@@ -94,6 +96,10 @@ struct Spans<const MS: u64> {
 }
 
 impl<const MS: u64> Spans<MS> {
+    fn with_room(depth: usize) -> Self {
+        Self { done: room(depth, Span { number: 0, min: 0.0, mean: 0.0, max: 0.0 }), ..Self::default() }
+    }
+
     fn push(&mut self, at: u64, value: f64, depth: usize) {
         let number = u32::try_from(at / MS).unwrap_or(u32::MAX);
         if self.count > 0 && number != self.number {
@@ -122,12 +128,16 @@ fn narrow(value: f64) -> f32 {
     value as f32
 }
 
+/// An empty ring whose memory is all there already.
+fn room<T: Clone>(depth: usize, blank: T) -> VecDeque<T> {
+    let mut ring = VecDeque::from(vec![blank; depth]);
+    ring.clear();
+    ring
+}
+
 fn push_bounded<T>(ring: &mut VecDeque<T>, depth: usize, item: T) {
     if depth == 0 {
         return;
-    }
-    if ring.capacity() == 0 {
-        ring.reserve_exact(depth);
     }
     if ring.len() == depth {
         ring.pop_front();

@@ -45,6 +45,8 @@ const SDR_LISTS: u32 = 5;
 /// Until sensors have been read, SDRs made and start-up is forgotten.
 const SETTLE: Duration = Duration::from_secs(6);
 const IDLE: Duration = Duration::from_secs(10);
+/// Long enough that a leak of a page per poll shows, after the rounds have touched every queue once from end to end.
+const IDLE_GROWTH: Duration = Duration::from_secs(180);
 
 /// What belongs to the test and not to the product.
 const SIMULATED: &str = "bmc-sim";
@@ -134,22 +136,33 @@ impl Bench {
 
     fn measure(&mut self, rounds: usize) -> anyhow::Result<()> {
         sleep(SETTLE);
-        let idle = self.memory("idle", Target::AtMost(16.0))?;
+        self.memory("idle", Target::AtMost(16.0))?;
         step("idle", || self.idle())?;
         for round in 1..=rounds {
             step(&format!("round {round} of {rounds}"), || self.round())?;
         }
-        let warm = self.memory("after all of that", Target::None)?;
-        step("100,000 commands", || self.client(&["commands", "--count", "100000"]))?;
-        let after = self.memory("after 100,000 commands more", Target::None)?;
-        self.figures.add(
-            "memory: growth over 100,000 commands",
-            "KiB",
-            Target::AtMost(0.0),
-            (after - warm) * 1024.0,
-        );
-        self.figures.add("memory: growth since idle", "KiB", Target::None, (after - idle) * 1024.0);
+        self.memory("after all of that", Target::None)?;
+        self.growth("100,000 commands", |bench| bench.client(&["commands", "--count", "100000"]).map(drop))?;
+        self.growth("3 idle minutes", |_| {
+            sleep(IDLE_GROWTH);
+            Ok(())
+        })?;
         step("100,000 mutated datagrams", || self.garbage())
+    }
+
+    /// By how much the heaps of all servers grow meanwhile.
+    fn growth(
+        &mut self,
+        over: &str,
+        work: impl FnOnce(&mut Self) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let before = usage::anonymous_of(&self.servers)?;
+        step(over, || work(self))?;
+        let grown = usage::growth(&before, &usage::anonymous_of(&self.servers)?);
+        let all = millions(grown.values().sum::<u64>() * 1_000_000);
+        self.figures.add(format!("memory: growth over {over}"), "KiB", Target::AtMost(0.0), all);
+        self.raw.push(json!({ "over": over, "growth_kib": grown }));
+        Ok(())
     }
 
     fn round(&mut self) -> anyhow::Result<()> {

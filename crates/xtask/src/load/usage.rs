@@ -24,6 +24,18 @@ pub(super) fn pss_of(processes: &Processes) -> anyhow::Result<BTreeMap<String, u
     processes.iter().map(|(name, pid)| Ok((name.clone(), pss_kib(*pid)?))).collect()
 }
 
+/// Memory of each process that no file backs, in KiB: its heap and stacks, which is where a leak would show.
+///
+/// # Errors
+/// The first that could not be read.
+pub(super) fn anonymous_of(processes: &Processes) -> anyhow::Result<BTreeMap<String, u64>> {
+    let of = |pid: u32| -> anyhow::Result<u64> {
+        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+        number_after(&text, "Pss_Anon:").context("smaps_rollup has no Pss_Anon")
+    };
+    processes.iter().map(|(name, pid)| Ok((name.clone(), of(*pid)?))).collect()
+}
+
 /// Processor time of all threads of each process in nanoseconds. `schedstat` is exact where `stat` counts ticks of 10 ms.
 ///
 /// # Errors
@@ -92,6 +104,7 @@ mod tests {
     fn this_process_uses_memory_and_processor() {
         let us = Processes::from([("us".to_owned(), std::process::id())]);
         assert!(pss_of(&us).unwrap()["us"] > 100);
+        assert!(anonymous_of(&us).unwrap()["us"] > 10);
         assert!(cpu_ns(&us).unwrap()["us"] > 1000);
         assert!(wakeups(&us).is_ok());
     }

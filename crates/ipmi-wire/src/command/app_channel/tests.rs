@@ -1,6 +1,7 @@
 use super::*;
 
 reads_back! {
+    channel_access_changes_read_back: ChannelAccessChange;
     session_selectors_read_back: SessionSelector;
     session_info_reads_back: SessionInfo;
     channel_access_queries_read_back: ChannelAccessQuery;
@@ -66,4 +67,14 @@ fn channel_info_as_ipmitool_reads_it() {
 fn channel_fourteen_is_the_requests_own() {
     assert_eq!(ChannelNumber(THIS_CHANNEL).resolve(3), 3);
     assert_eq!(ChannelNumber(1).resolve(3), 1);
+}
+
+#[test]
+fn an_access_change_tells_for_each_byte_which_set_it_is_for() {
+    // ipmitool channel setaccess, volatile: always available; limit left.
+    let change = ChannelAccessChange::from_bytes(&[0x0F, 0x82, 0x04]).unwrap();
+    let (set, access) = change.access.unwrap();
+    assert_eq!((set, access.mode, change.privilege_limit), (AccessSet::Volatile, AccessMode::Always, None));
+    let limit = ChannelAccessChange::from_bytes(&[0x0F, 0x00, 0x42]).unwrap();
+    assert_eq!((limit.access, limit.privilege_limit), (None, Some((AccessSet::Stored, 2))));
 }
