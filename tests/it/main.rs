@@ -18,4 +18,5 @@ mod power;
 mod restart;
 mod sensors;
 mod sessions;
+mod sol_network;
 mod support;

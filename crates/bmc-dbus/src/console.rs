@@ -46,6 +46,13 @@ pub trait Console {
     /// As `Access.Connect`, with the last `backlog` bytes first (at most the ring). `notices`: whether a line stands where the
     /// reader lost bytes.
     fn attach(&self, backlog: u64, notices: bool) -> zbus::Result<OwnedFd>;
+    /// A socket of raw bytes both ways that starts at `position`, and the position that it does start at: a client that counts what
+    /// it reads can so go on after this daemon's restart without a byte lost or twice.
+    ///
+    /// Where the ring no longer has `position`, the stream starts at the oldest byte it has; so it does for a position that is yet to
+    /// come, which is of another ring. No notices: a reader that is too slow has its socket closed, resumes, and knows from the
+    /// position what it lost.
+    fn resume(&self, position: u64) -> zbus::Result<(OwnedFd, u64)>;
     /// Sends a break to the host, after the input that is on its way. Returns when the line is released.
     fn send_break(&self) -> zbus::Result<()>;
     /// The last `bytes` of output, at most the ring.
@@ -55,6 +62,9 @@ pub trait Console {
     /// Whether the UART is there. False while it has vanished; it is opened again when it comes back.
     #[zbus(property)]
     fn present(&self) -> zbus::Result<bool>;
+    /// The position of the next byte of output: how many there were since the ring was made, which a restart does not change.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn position(&self) -> zbus::Result<u64>;
     /// Output that readers lost because they were slow, in bytes, of all readers since the start.
     #[zbus(property(emits_changed_signal = "false"))]
     fn lost(&self) -> zbus::Result<u64>;

@@ -108,7 +108,7 @@ impl Layout {
     pub(super) fn guest_sockets(&self) -> Sockets {
         let run = self.dir.join("run");
         Sockets {
-            host_interface: run.join("host-interface.sock"),
+            host_interface: self.host_interface(),
             console: run.join("guest-console.sock"),
             console_log: self.log("guest-console"),
             agent: run.join("guest-agent.sock"),
@@ -122,6 +122,11 @@ impl Layout {
         write_private(&path, &guest.program(&self.guest_sockets())?)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o700))
             .with_context(|| format!("cannot make {} a program", path.display()))
+    }
+
+    /// Where the host's side connects: a virtual machine, with OpenIPMI's VM protocol.
+    pub(super) fn host_interface(&self) -> PathBuf {
+        self.dir.join("run/host-interface.sock")
     }
 
     pub(super) fn password_file(&self) -> PathBuf {
@@ -142,12 +147,18 @@ impl Layout {
         );
         // The simulated front panel is wired to the host as well.
         let powerd = format!("gpio = \"unix:{dir}/run/gpio.sock\"\nbutton_passthrough = false\n");
+        let host = self.host_interface();
+        // The guest's power comes from the board; a virtual machine of somebody else's hears of it over the protocol.
+        let follow = !options.host;
+        let kcsbridged =
+            format!("[channel.ipmi_kcs3]\nvm = \"unix:{}\"\nfollow_power = {follow}\n", host.display());
         for (name, text) in [
             ("bus.conf", BUS.replace("@SOCKET@", &socket.to_string_lossy())),
             ("channels.toml", CHANNELS.replace("@INTERFACE@", &interface)),
             ("sensord.toml", format!("sysfs = \"{dir}/sys\"\n")),
             ("powerd.toml", powerd),
             ("netipmid.toml", netipmid),
+            ("kcsbridged.toml", kcsbridged),
         ] {
             write_private(&self.etc().join(name), &text)?;
         }
@@ -157,6 +168,13 @@ impl Layout {
             let from = beside.join(name);
             fs::copy(&from, self.etc().join(name))
                 .with_context(|| format!("cannot copy {}", from.display()))?;
+        }
+        // The vendor's file, where the board has one; its paths are those of the simulated tree.
+        if let Ok(text) = fs::read_to_string(beside.join("ipmid.toml")) {
+            write_private(
+                &self.etc().join("ipmid.toml"),
+                &text.replace("\"/sys/", &format!("\"{dir}/sys/")),
+            )?;
         }
         Ok(())
     }

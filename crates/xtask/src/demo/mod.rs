@@ -41,7 +41,7 @@ pub struct Description {
     pub board_control: PathBuf,
     /// Console id and socket, once there are consoles.
     pub consoles: BTreeMap<String, PathBuf>,
-    /// Socket of the KCS side, once there is one.
+    /// Where the host's side connects: OpenIPMI's VM protocol, as QEMU's `ipmi-bmc-extern` speaks it.
     pub host_interface: Option<PathBuf>,
     /// Where the guest that is the board's host is reached, where there is one.
     pub guest: Option<GuestSockets>,

@@ -18,7 +18,7 @@ use super::{
 use crate::guest::Guest;
 
 /// The daemons and the arguments that are theirs alone. They find each other in any order; this one asks least of them.
-const DAEMONS: [(&str, &[&str]); 7] = [
+const DAEMONS: [(&str, &[&str]); 8] = [
     ("userd", &[]),
     ("networkd", &[]),
     ("seld", &[]),
@@ -26,6 +26,7 @@ const DAEMONS: [(&str, &[&str]); 7] = [
     ("sensord", &[]),
     ("ipmid", &[]),
     ("netipmid", &["--instance", "lo"]),
+    ("kcsbridged", &["--instance", "ipmi_kcs3"]),
 ];
 
 /// How long the stack may take from its first process to the first login.
@@ -232,7 +233,7 @@ fn describe(layout: &Layout, port: u16, login: &Login) -> Description {
         bus_address: layout.bus_address(),
         board_control: layout.board_socket(),
         consoles: Default::default(),
-        host_interface: None,
+        host_interface: Some(layout.host_interface()),
         guest: None,
         daemons: Default::default(),
         state_dir: layout.dir.clone(),
