@@ -11,6 +11,7 @@ mod contract;
 mod faults;
 mod freeipmi;
 mod fru;
+mod host;
 mod ipmitool;
 mod netipmid;
 mod policy;

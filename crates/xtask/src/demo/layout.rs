@@ -148,8 +148,10 @@ impl Layout {
         // The simulated front panel is wired to the host as well.
         let powerd = format!("gpio = \"unix:{dir}/run/gpio.sock\"\nbutton_passthrough = false\n");
         let host = self.host_interface();
+        // The guest's power comes from the board; a virtual machine of somebody else's hears of it over the protocol.
+        let follow = !options.host;
         let kcsbridged =
-            format!("[channel.ipmi_kcs3]\nvm = \"unix:{}\"\nfollow_power = true\n", host.display());
+            format!("[channel.ipmi_kcs3]\nvm = \"unix:{}\"\nfollow_power = {follow}\n", host.display());
         for (name, text) in [
             ("bus.conf", BUS.replace("@SOCKET@", &socket.to_string_lossy())),
             ("channels.toml", CHANNELS.replace("@INTERFACE@", &interface)),
