@@ -7,6 +7,7 @@
 
 mod client;
 mod frames;
+mod lines;
 mod server;
 mod wire;
 
@@ -15,6 +16,7 @@ use std::{io, os::unix::net::UnixStream};
 use tokio::io::{Interest, unix::AsyncFd};
 
 pub use client::{DirectLine, ExecuteError};
+pub use lines::Lines;
 pub use server::serve;
 
 /// Calls that one line has in flight at once: the client refuses more, the server reads no further. Their messages fit the

@@ -3,18 +3,23 @@
 //! OpenBMC's names wherever OpenBMC has them; what it lacks stands under `org.ferrite`. The XML of every interface is in
 //! `dbus-interfaces/`, and a test holds servers and proxies against it.
 
+pub mod console;
 pub mod direct_line;
 pub mod discovery;
 mod error_reply;
 pub mod execute;
+pub mod inventory;
 pub mod names;
 pub mod network;
 mod own_name;
 pub mod power;
 pub mod sel;
+pub mod sensor_numbers;
 pub mod sensors;
 pub mod sessions;
+pub mod sol;
 pub mod users;
+pub mod watchdog;
 
 pub use error_reply::{error_reply, is_absence};
 pub use own_name::{OwnNameError, own_name};

@@ -15,6 +15,8 @@ pub mod ipmi {
     pub const SERVER: &str = "xyz.openbmc_project.Ipmi.Server";
     /// Ours: hands a peer-to-peer connection to channel owners.
     pub const DIRECT_LINE: &str = "org.ferrite.Ipmi.DirectLine";
+    /// Ours: what a D-Bus object is in IPMI.
+    pub const SENSOR_NUMBERS: &str = "org.ferrite.Ipmi.SensorNumbers";
     /// What the bus name of every channel owner begins with; the channel's name follows.
     pub const CHANNEL_PREFIX: &str = "xyz.openbmc_project.Ipmi.Channel.";
     /// What the host may send.
@@ -33,6 +35,20 @@ pub mod ipmi {
     pub const SESSION: &str = "org.ferrite.Ipmi.Session";
     /// Ours, on `CHANNEL_ROOT/<name>`: what a LAN channel offers and what it threw away.
     pub const LAN_CHANNEL: &str = "org.ferrite.Ipmi.LanChannel";
+    /// The SOL configuration of a LAN channel, OpenBMC's.
+    pub const SOL: &str = "xyz.openbmc_project.Ipmi.SOL";
+    /// Ours, beside it: bit rate, consoles, port.
+    pub const SOL_MORE: &str = "org.ferrite.Ipmi.Sol";
+    /// Under this stand the SOL configurations of all LAN channels.
+    pub const SOL_ROOT: &str = "/xyz/openbmc_project/ipmi/sol";
+    /// Ours, beside [`CHANNEL_SMS`]: what happened on a host channel.
+    pub const HOST_CHANNEL: &str = "org.ferrite.Ipmi.HostChannel";
+    /// On `CHANNEL_ROOT/<name>`: attention of the host, kcsbridge's.
+    pub const CHANNEL_SMS: &str = "xyz.openbmc_project.Ipmi.Channel.SMS";
+    /// btbridge's bus name and interface, where OpenBMC's ipmid asks for attention.
+    pub const HOST_IPMI_SERVICE: &str = "org.openbmc.HostIpmi";
+    /// Its object.
+    pub const HOST_IPMI_PATH: &str = "/org/openbmc/HostIpmi/1";
     /// Under this stands one object per channel.
     pub const CHANNEL_ROOT: &str = "/xyz/openbmc_project/Ipmi/Channel";
 
@@ -40,6 +56,12 @@ pub mod ipmi {
     #[must_use]
     pub fn channel_path(name: &str) -> String {
         format!("{CHANNEL_ROOT}/{}", path_element(name))
+    }
+
+    /// The SOL configuration of a LAN channel.
+    #[must_use]
+    pub fn sol_path(name: &str) -> String {
+        format!("{SOL_ROOT}/{}", path_element(name))
     }
 
     /// A channel's name as an element of an object path, which has letters, digits and `_` alone.
@@ -121,6 +143,18 @@ pub mod power {
     pub const LED_GROUP: &str = "xyz.openbmc_project.Led.Group";
 }
 
+/// powerd: the host's watchdog timer.
+pub mod watchdog {
+    /// phosphor-watchdog's bus name.
+    pub const SERVICE: &str = "xyz.openbmc_project.Watchdog";
+    /// The timer.
+    pub const PATH: &str = "/xyz/openbmc_project/watchdog/host0";
+    /// OpenBMC's interface.
+    pub const STATE_WATCHDOG: &str = "xyz.openbmc_project.State.Watchdog";
+    /// Ours: the timer as IPMI has it.
+    pub const WATCHDOG: &str = "org.ferrite.Watchdog";
+}
+
 /// seld.
 pub mod sel {
     /// seld's bus name.
@@ -131,6 +165,8 @@ pub mod sel {
     pub const LOGGING_IPMI: &str = "xyz.openbmc_project.Logging.IPMI";
     /// Ours: the log as IPMI sees it.
     pub const EVENT_LOG: &str = "org.ferrite.EventLog";
+    /// Ours: its time and what else IPMI sets about it.
+    pub const EVENT_LOG_SETTINGS: &str = "org.ferrite.EventLog.Settings";
 }
 
 /// userd.
@@ -163,4 +199,32 @@ pub mod network {
     pub const VLAN: &str = "xyz.openbmc_project.Network.VLAN";
     /// The host name.
     pub const SYSTEM_CONFIGURATION: &str = "xyz.openbmc_project.Network.SystemConfiguration";
+}
+
+/// What the board is made of, as ipmid reads it from FRU devices.
+pub mod inventory {
+    /// The ObjectManager above all of it.
+    pub const ROOT: &str = "/xyz/openbmc_project/inventory";
+    /// Above the boards.
+    pub const BOARDS: &str = "/xyz/openbmc_project/inventory/system/board";
+    /// Name and presence.
+    pub const ITEM: &str = "xyz.openbmc_project.Inventory.Item";
+    /// Manufacturer, model and numbers.
+    pub const ASSET: &str = "xyz.openbmc_project.Inventory.Decorator.Asset";
+    /// Ours: the bytes of a FRU device.
+    pub const FRU: &str = "org.ferrite.Fru";
+}
+
+/// consoled: one instance for each of the host's consoles.
+pub mod console {
+    /// What the bus name of every instance begins with; the console's id follows.
+    pub const SERVICE_PREFIX: &str = "xyz.openbmc_project.Console.";
+    /// Under this stands the console's object, by its id.
+    pub const ROOT: &str = "/xyz/openbmc_project/console";
+    /// A socket of the console's bytes.
+    pub const ACCESS: &str = "xyz.openbmc_project.Console.Access";
+    /// The UART's rate.
+    pub const UART: &str = "xyz.openbmc_project.Console.UART";
+    /// Ours: backlog, log, break, presence of the UART.
+    pub const CONSOLE: &str = "org.ferrite.Console";
 }

@@ -9,6 +9,19 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// The privilege limit that means "no access to this channel" (v2.0§22.26).
 pub const NO_ACCESS: u8 = 15;
 
+/// The bit of Serial over LAN, payload type 1, in a mask of payloads.
+pub const SOL: u32 = 1 << 1;
+
+/// Masks of payloads by channel number. A mask is the four bytes of Get User Payload Access (v2.0§24.7), the first one lowest: bits
+/// 0 to 15 are the standard payload types 0 to 15, bits 16 to 31 the OEM types 20h to 2Fh. A channel that is missing has [`SOL`].
+pub type Payloads = BTreeMap<u8, u32>;
+
+/// The payloads that a user with these masks may activate on `channel`, beside IPMI messages, which need no permission.
+#[must_use]
+pub fn payloads_on(payloads: &Payloads, channel: u8) -> u32 {
+    payloads.get(&channel).copied().unwrap_or(SOL)
+}
+
 /// A password or a key, wiped when dropped and never printed.
 ///
 /// The bus' own message buffers are outside its reach; they live for the length of one call.
@@ -52,6 +65,8 @@ pub struct UserEntry {
     pub privileges: BTreeMap<u8, u8>,
     /// Whether a password was ever set.
     pub has_password: bool,
+    /// The payloads that the user may activate, see [`payloads_on`].
+    pub payloads: Payloads,
 }
 
 /// A user as RAKP needs it.
@@ -67,6 +82,8 @@ pub struct CredentialEntry {
     pub privileges: BTreeMap<u8, u8>,
     /// At most 20 bytes; empty where none was set.
     pub password: SecretBytes,
+    /// The payloads that the user may activate, see [`payloads_on`].
+    pub payloads: Payloads,
 }
 
 /// Why userd refused.
@@ -121,6 +138,8 @@ pub trait UserTable {
     fn set_enabled(&self, slot: u8, enabled: bool) -> Result<(), UserError>;
     /// Sets the limit on one channel: 1 to 5, or [`NO_ACCESS`].
     fn set_privilege(&self, slot: u8, channel: u8, privilege: u8) -> Result<(), UserError>;
+    /// Lets a user activate the payloads of this mask on one channel or not; what is not in the mask stays as it is.
+    fn set_payloads(&self, slot: u8, channel: u8, payloads: u32, allowed: bool) -> Result<(), UserError>;
     /// Sets the BMC key: 20 bytes, or empty for none (v2.0§13.33).
     fn set_kg(&self, kg: &SecretBytes) -> Result<(), UserError>;
     /// How many slots the table has, 1 to 63 (v2.0§22.27).
@@ -148,8 +167,14 @@ mod tests {
 
     #[test]
     fn the_signatures_are_those_of_the_contract() {
-        assert_eq!(UserEntry::SIGNATURE, "(ysba{yy}b)");
-        assert_eq!(<(Vec<CredentialEntry>, SecretBytes)>::SIGNATURE, "(a(ysba{yy}ay)ay)");
+        assert_eq!(UserEntry::SIGNATURE, "(ysba{yy}ba{yu})");
+        assert_eq!(<(Vec<CredentialEntry>, SecretBytes)>::SIGNATURE, "(a(ysba{yy}aya{yu})ay)");
+    }
+
+    #[test]
+    fn serial_over_lan_is_allowed_where_nothing_is_said() {
+        assert_eq!(payloads_on(&[(2, 0)].into(), 1), SOL);
+        assert_eq!(payloads_on(&[(2, 0)].into(), 2), 0);
     }
 
     #[test]
@@ -160,6 +185,7 @@ mod tests {
             enabled: true,
             privileges: BTreeMap::new(),
             password: SecretBytes::new(b"correct horse".to_vec()),
+            payloads: Payloads::new(),
         };
         let shown = format!("{user:?}");
         assert!(

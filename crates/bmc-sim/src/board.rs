@@ -53,6 +53,9 @@ pub struct BoardState {
     pub resets: u32,
     /// Diagnostic interrupts taken.
     pub interrupts: u32,
+    /// Process of the machine that is the host, where one is and runs.
+    #[serde(default)]
+    pub machine: Option<u32>,
     /// Whether the identify LED is lit.
     pub identify_led: bool,
     /// The host's load, 0 to 1.
@@ -111,6 +114,11 @@ impl Board {
         board.sample();
         board.lines.take_changes();
         board
+    }
+
+    /// The host, for what its machine says of itself.
+    pub fn host_mut(&mut self) -> &mut Host {
+        &mut self.host
     }
 
     /// Lets `dt` seconds pass.
@@ -355,6 +363,7 @@ impl Board {
             boots: self.host.boots,
             resets: self.host.resets,
             interrupts: self.host.interrupts,
+            machine: None,
             identify_led: self.lines.is_active(Line::IdentifyLed),
             load: self.load,
             watts: self.watts(),

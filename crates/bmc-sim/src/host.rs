@@ -49,6 +49,21 @@ pub enum HostPhase {
     ShuttingDown,
 }
 
+/// What reaches the host's machine over the board's wires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wire {
+    /// The main rails are good.
+    PowerOn,
+    /// The main rails are gone.
+    PowerOff,
+    /// The power button was pressed for a moment, for the operating system to see.
+    PowerButton,
+    /// The reset line was let go.
+    Reset,
+    /// The diagnostic interrupt.
+    Interrupt,
+}
+
 /// The host as a value: buttons and time in, phase out.
 #[derive(Debug, Clone)]
 pub struct Host {
@@ -61,6 +76,9 @@ pub struct Host {
     /// The power failed; nobody turned the host off.
     failed: bool,
     reset_held: bool,
+    /// A machine that runs in earnest is the host: the model keeps its firmware's time and leaves the rest to it.
+    has_machine: bool,
+    wires: Vec<Wire>,
     /// The operating system does not listen to the power button.
     pub hung: bool,
     /// How often the host began its firmware, power-ons included.
@@ -82,11 +100,38 @@ impl Host {
             held: None,
             failed: false,
             reset_held: false,
+            has_machine: false,
+            wires: Vec::new(),
             hung: false,
             boots: 0,
             resets: 0,
             interrupts: 0,
         }
+    }
+
+    /// Puts a machine in the place of the modelled operating system. It is off: its BMC has to be there before it looks for one.
+    pub fn attach_machine(&mut self) {
+        self.has_machine = true;
+        self.phase = HostPhase::Off;
+    }
+
+    /// The machine turned itself off.
+    pub fn machine_ended(&mut self) {
+        if self.has_power() {
+            self.enter(HostPhase::Off);
+        }
+    }
+
+    /// The machine restarted by itself.
+    pub fn machine_restarted(&mut self) {
+        if self.has_power() {
+            self.enter(HostPhase::Post);
+        }
+    }
+
+    /// What went over the wires to the machine since the last call, oldest first.
+    pub fn take_wires(&mut self) -> Vec<Wire> {
+        std::mem::take(&mut self.wires)
     }
 
     /// What it does now.
@@ -134,6 +179,8 @@ impl Host {
         match self.phase {
             // Before ACPI is enabled the chipset itself turns off.
             HostPhase::Post => self.enter(HostPhase::Off),
+            // Whether it listens is its own affair.
+            HostPhase::Os if self.has_machine => self.wires.push(Wire::PowerButton),
             HostPhase::Os if !self.hung => self.enter(HostPhase::ShuttingDown),
             _ => {}
         }
@@ -145,6 +192,7 @@ impl Host {
             self.resets += 1;
             self.hung = false;
             self.enter(HostPhase::Post);
+            self.wires.push(Wire::Reset);
         }
         self.reset_held = pressed;
     }
@@ -153,6 +201,7 @@ impl Host {
     pub fn interrupt(&mut self) {
         if self.has_power() {
             self.interrupts += 1;
+            self.wires.push(Wire::Interrupt);
         }
     }
 
@@ -179,7 +228,10 @@ impl Host {
             return;
         }
         match self.phase {
-            HostPhase::PoweringOn if rails_good => self.enter(HostPhase::Post),
+            HostPhase::PoweringOn if rails_good => {
+                self.enter(HostPhase::Post);
+                self.wires.push(Wire::PowerOn);
+            }
             HostPhase::Post => self.enter(HostPhase::Os),
             HostPhase::ShuttingDown => self.enter(HostPhase::Off),
             _ => {}
@@ -187,6 +239,9 @@ impl Host {
     }
 
     fn enter(&mut self, phase: HostPhase) {
+        if phase == HostPhase::Off && self.has_power() {
+            self.wires.push(Wire::PowerOff);
+        }
         self.phase = phase;
         self.failed = false;
         self.left = match phase {
@@ -268,6 +323,42 @@ mod tests {
         assert_eq!((host.phase(), host.resets, host.has_power()), (HostPhase::Post, 1, true));
         pass(&mut host, 3.1);
         assert!(host.post_complete());
+    }
+
+    #[test]
+    fn a_machine_hears_of_its_power_and_its_buttons_and_decides_on_the_shutdown_itself() {
+        let mut host = host(true);
+        host.attach_machine();
+        assert_eq!((host.phase(), host.take_wires()), (HostPhase::Off, vec![]));
+        press(&mut host, 0.2);
+        pass(&mut host, 0.2);
+        assert_eq!((host.phase(), host.take_wires()), (HostPhase::Post, vec![Wire::PowerOn]));
+        pass(&mut host, 3.1);
+        press(&mut host, 0.2);
+        pass(&mut host, 5.0);
+        assert_eq!((host.phase(), host.take_wires()), (HostPhase::Os, vec![Wire::PowerButton]));
+        host.machine_ended();
+        assert_eq!((host.phase(), host.in_s5()), (HostPhase::Off, true));
+        assert_eq!(host.take_wires(), [Wire::PowerOff]);
+        press(&mut host, 0.2);
+        pass(&mut host, 0.5);
+        host.reset_button(true);
+        host.reset_button(false);
+        host.interrupt();
+        host.lose_power();
+        assert_eq!(host.take_wires(), [Wire::PowerOn, Wire::Reset, Wire::Interrupt, Wire::PowerOff]);
+    }
+
+    #[test]
+    fn a_machine_that_restarts_itself_goes_through_its_firmware_and_was_not_reset() {
+        let mut host = host(true);
+        host.attach_machine();
+        press(&mut host, 0.2);
+        pass(&mut host, 3.3);
+        host.take_wires();
+        host.machine_restarted();
+        assert_eq!((host.phase(), host.boots, host.resets), (HostPhase::Post, 2, 0));
+        assert_eq!(host.take_wires(), []);
     }
 
     #[test]

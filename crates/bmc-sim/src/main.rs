@@ -1,6 +1,10 @@
 //! `bmc-sim`: runs a simulated board, or tells a running one what to do.
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context as _, bail};
 use bmc_sim::{
@@ -11,11 +15,13 @@ use bmc_sim::{
 const USAGE: &str = "\
 the simulated board: an hwmon tree, GPIO lines and a host
 
-usage: bmc-sim --board FILE --dir DIR
+usage: bmc-sim --board FILE --dir DIR [--guest PROGRAM]
        bmc-sim control SOCKET COMMAND...
 
   --board FILE   the board's description
   --dir DIR      where it appears: DIR/sys (made anew), DIR/run/gpio.sock, DIR/run/board.sock
+  --guest PROGRAM  the host's machine: a program that speaks QEMU's machine protocol on its standard input and output;
+                   started when the host's power comes on, ended when it goes
 
 commands for a running board (SOCKET is its DIR/run/board.sock):
   state                                              everything, as JSON
@@ -41,7 +47,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: Vec<OsString>) -> anyhow::Result<()> {
     use lexopt::prelude::{Long, Short, Value, ValueExt as _};
-    let (mut board, mut dir, mut words) = (None, None, Vec::new());
+    let (mut board, mut dir, mut guest, mut words) = (None, None, None, Vec::new());
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
         match argument {
@@ -51,6 +57,7 @@ fn run(arguments: Vec<OsString>) -> anyhow::Result<()> {
             }
             Long("board") => board = Some(PathBuf::from(parser.value()?)),
             Long("dir") => dir = Some(PathBuf::from(parser.value()?)),
+            Long("guest") => guest = Some(PathBuf::from(parser.value()?)),
             Value(word) => {
                 words.push(word.string()?);
                 // What follows are the command's words, negative numbers among them.
@@ -62,13 +69,13 @@ fn run(arguments: Vec<OsString>) -> anyhow::Result<()> {
         }
     }
     match (words.split_first(), board, dir) {
-        (None, Some(board), Some(dir)) => simulate(&board, &dir),
-        (Some((first, rest)), None, None) if first == "control" => control(rest),
+        (None, Some(board), Some(dir)) => simulate(&board, &dir, guest.as_deref()),
+        (Some((first, rest)), None, None) if first == "control" && guest.is_none() => control(rest),
         _ => bail!("--board and --dir are needed, or `control` alone\nhint: bmc-sim --help"),
     }
 }
 
-fn simulate(board: &std::path::Path, dir: &std::path::Path) -> anyhow::Result<()> {
+fn simulate(board: &Path, dir: &Path, guest: Option<&Path>) -> anyhow::Result<()> {
     let board = Board::new(BoardConfig::read(board)?);
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_target(false).init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -76,7 +83,7 @@ fn simulate(board: &std::path::Path, dir: &std::path::Path) -> anyhow::Result<()
         use tokio::signal::unix::{SignalKind, signal};
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        bmc_sim::serve(board, dir, async move {
+        bmc_sim::serve(board, dir, guest, async move {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}

@@ -8,12 +8,16 @@ use serde_json::json;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
-    sync::broadcast,
+    sync::{broadcast, mpsc},
     task::JoinSet,
     time::MissedTickBehavior,
 };
 
-use crate::{Board, Line, Request, Tree, control::Reply};
+use crate::{
+    Board, Line, Request, Tree, Wire,
+    control::Reply,
+    machine::{self, Said},
+};
 
 /// How often the host and its lines move on.
 const TICK: Duration = Duration::from_millis(50);
@@ -24,10 +28,15 @@ const MAX_LINE: u64 = 4096;
 /// Line changes a slow watcher may lag behind before it is told the present state instead.
 const BACKLOG: usize = 256;
 
+/// What may be on the wires to the host's machine before it looks; a board makes a handful a second.
+const WIRES: usize = 64;
+
 struct Shared {
     board: Board,
     tree: Tree,
     changes: broadcast::Sender<(Line, bool)>,
+    wires: mpsc::Sender<Wire>,
+    machine: Option<u32>,
 }
 
 impl Shared {
@@ -36,6 +45,25 @@ impl Shared {
             // Nobody may be listening.
             let _ = self.changes.send(change);
         }
+        for wire in self.board.host_mut().take_wires() {
+            // Most boards have no machine there.
+            if let Err(mpsc::error::TrySendError::Full(wire)) = self.wires.try_send(wire) {
+                tracing::warn!("the host's machine does not look at its wires: {wire:?} is lost");
+            }
+        }
+    }
+
+    fn hear(&mut self, said: Said) {
+        match said {
+            Said::Started(process) => self.machine = Some(process),
+            Said::Restarted => self.board.host_mut().machine_restarted(),
+            Said::Ended => {
+                self.machine = None;
+                self.board.host_mut().machine_ended();
+            }
+        }
+        self.board.step(0.0);
+        self.announce();
     }
 
     fn tick(&mut self, sample: bool) -> anyhow::Result<()> {
@@ -63,6 +91,7 @@ impl Shared {
             return Reply::Error(format!("{error:#}"));
         }
         if let Reply::State(state) = &mut reply {
+            state.machine = self.machine;
             for sensor in &mut state.sensors {
                 sensor.attribute = self.tree.attribute(&self.board, &sensor.name);
             }
@@ -71,17 +100,26 @@ impl Shared {
     }
 }
 
-/// Presents `board` in `dir` until `shutdown` ends.
+/// Presents `board` in `dir` until `shutdown` ends. `guest`: the program that is the host's machine, where it is to have one.
 ///
 /// # Errors
 /// Where the tree or a socket cannot be made or kept.
-pub async fn serve(mut board: Board, dir: &Path, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+pub async fn serve(
+    mut board: Board,
+    dir: &Path,
+    guest: Option<&Path>,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     std::fs::create_dir_all(dir.join("run")).with_context(|| format!("cannot make {}", dir.display()))?;
     let tree = Tree::create(dir, &mut board).context("cannot make the hwmon tree")?;
     let gpio = bind(&dir.join("run/gpio.sock"))?;
     let control = bind(&dir.join("run/board.sock"))?;
     let changes = broadcast::Sender::new(BACKLOG);
-    let shared = Rc::new(RefCell::new(Shared { board, tree, changes }));
+    let (wires, machines_end) = mpsc::channel(WIRES);
+    if guest.is_some() {
+        board.host_mut().attach_machine();
+    }
+    let shared = Rc::new(RefCell::new(Shared { board, tree, changes, wires, machine: None }));
     tracing::info!("the board is in {}", dir.display());
     let tasks = tokio::task::LocalSet::new();
     tasks
@@ -90,6 +128,7 @@ pub async fn serve(mut board: Board, dir: &Path, shutdown: impl Future<Output = 
                 result = run_clock(shared.clone()) => result,
                 result = accept(gpio, shared.clone(), serve_lines) => result,
                 result = accept(control, shared.clone(), serve_control) => result,
+                result = run_machine(guest, machines_end, &shared) => result,
                 () = shutdown => Ok(()),
             }
         })
@@ -115,6 +154,17 @@ async fn run_clock(shared: Rc<RefCell<Shared>>) -> anyhow::Result<()> {
         if until_sample == 0 {
             until_sample = TICKS_PER_SAMPLE;
         }
+    }
+}
+
+async fn run_machine(
+    guest: Option<&Path>,
+    wires: mpsc::Receiver<Wire>,
+    shared: &RefCell<Shared>,
+) -> anyhow::Result<()> {
+    match guest {
+        Some(program) => machine::run(program, wires, |said| shared.borrow_mut().hear(said)).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -9,9 +9,10 @@ use std::{env, ffi::OsString, path::Path, process::ExitCode};
 
 use bmc_daemon::Daemon;
 
-const DAEMONS: [Daemon; 7] = [
+const DAEMONS: [Daemon; 8] = [
     ipmid::DAEMON,
     netipmid::DAEMON,
+    kcsbridged::DAEMON,
     sensord::DAEMON,
     powerd::DAEMON,
     seld::DAEMON,
@@ -63,7 +64,7 @@ fn usage() -> String {
         "Ferrite, a BMC management stack\n\nusage: ferrite <daemon> [options]\n       ferrite ctl <command> [options]\n\ndaemons:\n",
     );
     for daemon in &DAEMONS {
-        text.push_str(&format!("  {:<9} {}\n", daemon.name, daemon.about));
+        text.push_str(&format!("  {:<10} {}\n", daemon.name, daemon.about));
     }
     text.push_str("\n`ferrite <daemon> --help` and `ferrite ctl --help` say more.\n");
     text

@@ -8,7 +8,7 @@
 //! The length counts what follows it.
 
 use crate::{
-    CompletionCode, FrameError,
+    FrameError,
     system_interface::{Header, Request},
 };
 
@@ -56,22 +56,11 @@ impl BtRequest {
     }
 }
 
-/// Appends the frame of a response to `sequence` to `out`.
+/// Appends the frame of `message` (NetFn and LUN, command, and the rest) to `out`.
 ///
 /// # Errors
 /// [`FrameError::Length`] where it would be longer than [`MAX_LENGTH`].
-pub fn emit_response(
-    sequence: u8,
-    header: Header,
-    code: CompletionCode,
-    data: &[u8],
-    out: &mut Vec<u8>,
-) -> Result<(), FrameError> {
-    emit(sequence, &header.response(code, data), out)
-}
-
-/// `message` is NetFn and LUN, command and the rest: the sequence number goes between the first two.
-fn emit(sequence: u8, message: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
+pub fn emit(sequence: u8, message: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
     let [function_and_lun, rest @ ..] = message else { return Err(FrameError::Truncated) };
     let length = u8::try_from(2 + rest.len()).map_err(|_| FrameError::Length)?;
     out.extend([length, *function_and_lun, sequence]);
@@ -84,6 +73,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::CompletionCode;
 
     #[test]
     fn get_device_id_has_the_specified_bytes() {
@@ -91,7 +81,8 @@ mod tests {
         let request = BtRequest::parse(&frame).unwrap();
         assert_eq!((request.sequence, request.request.header.command), (0x42, 1));
         let mut out = Vec::new();
-        emit_response(0x42, request.request.header, CompletionCode::OK, &[9], &mut out).unwrap();
+        let response = request.request.header.response(CompletionCode::OK, &[9]);
+        emit(0x42, &response, &mut out).unwrap();
         assert_eq!(out, [5, 0x1C, 0x42, 0x01, 0x00, 9]);
     }
 
@@ -111,7 +102,7 @@ mod tests {
         let header = Header::of(&[0x18, 1]);
         let mut out = Vec::new();
         let fits = |length, out: &mut Vec<u8>| {
-            emit_response(1, header, CompletionCode::OK, &vec![0; length], out).is_ok()
+            emit(1, &header.response(CompletionCode::OK, &vec![0; length]), out).is_ok()
         };
         assert!(fits(MAX_LENGTH - 4, &mut out) && !fits(MAX_LENGTH - 3, &mut out));
         assert_eq!(out.len(), 1 + MAX_LENGTH, "nothing is written of what does not fit");

@@ -213,7 +213,11 @@ impl Decoder {
             }
             byte => {
                 let byte = if std::mem::take(&mut self.escaped) { byte & !ESCAPED_BIT } else { byte };
-                if self.frame.len() < MAX_FRAME { self.frame.push(byte) } else { self.overrun = true }
+                if self.frame.len() < MAX_FRAME {
+                    self.frame.push(byte)
+                } else {
+                    self.overrun = true
+                }
                 None
             }
         }

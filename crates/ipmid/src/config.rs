@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ipmi_wire::command::app::{DeviceId, DeviceSupport};
 use serde::Deserialize;
 
-use crate::platform::inventory::FruFile;
+use crate::fru::FruFile;
 
 /// The settings; each has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -171,6 +171,7 @@ impl Device {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fru::Access;
 
     #[test]
     fn the_example_file_names_every_key_with_its_default() {
@@ -179,6 +180,7 @@ mod tests {
         assert_eq!(example.device, device);
         let fru = &example.fru[0];
         assert_eq!((fru.id, fru.entity, fru.instance), (0, 7, 1));
+        assert_eq!((fru.access, fru.create, fru.read_only, fru.unchecked), (Access::Bytes, 0, false, false));
         assert_eq!(example.ipmb, [IpmbDevice { channel: 0, address: 0x2C, device: 1 }]);
         let i2c = &example.i2c[0];
         assert_eq!((i2c.bus, i2c.address, i2c.write, i2c.read), (2, 0x50, 1, 32));

@@ -50,6 +50,8 @@ pub struct Kept {
     pub(crate) restrictions: Stored<Restrictions>,
     /// The channel of the last Chassis Control, for Get System Restart Cause; 0 before the first.
     control_channel: AtomicU8,
+    /// Held by who changes the configuration of Serial over LAN.
+    pub(crate) sol_changes: tokio::sync::Mutex<()>,
 }
 
 impl Kept {

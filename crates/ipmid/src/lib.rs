@@ -6,13 +6,14 @@
 mod commands;
 pub mod config;
 pub mod dispatch;
+pub mod fru;
 pub mod guid;
 mod host;
 mod identify;
 mod ipmid;
 pub mod platform;
 mod reservation;
-mod restriction;
+pub mod restriction;
 pub mod sensors;
 pub mod service;
 mod stored;
@@ -23,8 +24,8 @@ use std::sync::Arc;
 use bmc_daemon::{Context, Daemon};
 
 use config::Config;
+use fru::FruFiles;
 use guid::Guids;
-use platform::inventory::FruFiles;
 use sensors::DbusSensors;
 use service::Settings;
 
@@ -46,7 +47,8 @@ async fn run(context: Context) -> anyhow::Result<()> {
     let restrictions = restrictions_file.load()?.unwrap_or_default();
     let kept = Arc::new(Kept::new(host, restrictions));
     let settings = Settings {
-        sensors: DbusSensors::new(context.state_file("sensor-numbers.json")?, frus),
+        sensors: DbusSensors::new(context.state_file("sensor-numbers.json")?, frus.clone()),
+        frus,
         config,
         guids: Guids::load(&context)?,
         channels: Arc::new(context.channels()?),

@@ -16,8 +16,11 @@ pub const TABLE: &[&[Entry]] = &[
     commands::firewall::COMMANDS,
     commands::session::COMMANDS,
     commands::user::COMMANDS,
+    commands::watchdog::COMMANDS,
     commands::chassis::COMMANDS,
     commands::lan::COMMANDS,
+    commands::payload::COMMANDS,
+    commands::sol::COMMANDS,
     commands::sensor::COMMANDS,
     commands::sdr::COMMANDS,
     commands::sel::COMMANDS,
@@ -83,6 +86,8 @@ mod tests {
                 panic!("not five columns: {line}");
             };
             let group = (group != "-").then(|| byte(group));
+            // What a payload needs beyond the least that there is, is configured (v2.0 appendix G, note on 48h and 49h).
+            let privilege = if privilege == "payload-dep." { "User" } else { privilege };
             (key(byte(net_fn), byte(command), group), (name, privilege))
         };
         lines.map(row).collect()

@@ -27,6 +27,7 @@ impl Audit {
             Event::SessionOpened(_) | Event::SessionClosed(..) => &mut self.sessions,
             Event::LoginFailed { .. } => &mut self.failures,
             Event::LockedOut { .. } => &mut self.lockouts,
+            _ => return,
         };
         if budget.allows(Instant::now()) {
             write(channel, event);
@@ -57,6 +58,7 @@ fn write(channel: &str, event: &Event) {
             channel, user = shown(user_name), %source, ?reason, "login failed"
         ),
         Event::LockedOut { subject, .. } => tracing::warn!(channel, ?subject, "locked out"),
+        _ => {}
     }
 }
 

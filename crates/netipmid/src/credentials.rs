@@ -77,6 +77,7 @@ fn user(channel: u8, entry: CredentialEntry) -> Option<User> {
         name: entry.name.into_bytes(),
         enabled: entry.enabled,
         max_privilege: limit,
+        sol: true,
         secret,
     })
 }
@@ -95,6 +96,7 @@ mod tests {
             enabled: true,
             privileges: BTreeMap::from([(1, 4)]),
             password: SecretBytes::new(password.to_vec()),
+            payloads: BTreeMap::new(),
         };
         assert!(user(1, with(b"secret")).is_some());
         for none in [&[][..], &[0], &[0; 20], &[b'x'; 21]] {

@@ -57,6 +57,7 @@ impl Userd {
             enabled: true,
             privileges: BTreeMap::from([(1, 4)]),
             password: SecretBytes::new(b"secret".to_vec()),
+            payloads: BTreeMap::new(),
         };
         (vec![admin], SecretBytes::default())
     }

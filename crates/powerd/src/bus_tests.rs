@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use bmc_dbus::power::{HostProxy, PowerStatusProxy};
+use bmc_dbus::{
+    power::{HostProxy, PowerStatusProxy},
+    watchdog::{Setting, StateWatchdogProxy, WatchdogProxy},
+};
 use futures_util::StreamExt as _;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -63,15 +66,14 @@ async fn stand() -> Stand {
     let lines = config::Board::read(&file).unwrap();
     let state = dir.path().join("power.json");
     let (core, view) = core::Core::new(&config::Settings::default(), lines, source, state).unwrap();
-    let (ask, asked) = mpsc::channel(QUEUE);
-    let (stop, stopped) = Shutdown::channel();
-    let handle = objects::Handle { view, ask, notices: core.notices() };
-    let core = tokio::spawn(core.run(asked, stopped));
-    let shown = objects::serve(&server, &handle).await.unwrap();
+    let watch = watchdog::Watch::new(dir.path().join("watchdog.json"), "boot".to_owned());
+    let Parts { handle, watch, core, stop, .. } = Parts::start(core, view, Arc::new(watch));
+    let (ready, served) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {
-        tokio::try_join!(objects::announce(&server, &handle, shown), objects::signal(&server, &handle))
-            .unwrap()
+        let ready = || ready.send(()).unwrap();
+        on_bus(&server, &handle, &watch, ready).await.unwrap();
     });
+    served.await.unwrap();
     Stand { dir, told, stop, core, client, _bus: bus }
 }
 
@@ -225,6 +227,108 @@ async fn only_what_changed_is_announced_and_every_name_is_owned() {
         for quiet in ["POHCounter", "PowerFault", "ControlFault", "CurrentPowerStatus"] {
             assert!(!seen.iter().any(|name| name == quiet), "{quiet} among {seen:?}");
         }
+    })
+    .await;
+}
+
+/// seld, as far as powerd knows it; refuses the first record.
+struct Log(mpsc::UnboundedSender<Vec<u8>>, bool);
+
+#[zbus::interface(name = "org.ferrite.EventLog")]
+impl Log {
+    fn add(&mut self, record: Vec<u8>) -> zbus::fdo::Result<u16> {
+        if std::mem::replace(&mut self.1, false) {
+            return Err(zbus::fdo::Error::Failed("not now".into()));
+        }
+        self.0.send(record).unwrap();
+        Ok(1)
+    }
+}
+
+/// A reset after 100 ms.
+fn short() -> Setting {
+    Setting {
+        timer_use: 4,
+        action: 1,
+        interrupt: 3,
+        pre_timeout: 0,
+        dont_log: false,
+        dont_stop: false,
+        clear: 0,
+        countdown: 1,
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_feed_its_watchdog_is_reset_and_the_reason_is_told() {
+    within(async {
+        let mut stand = stand().await;
+        let (tell, mut records) = mpsc::unbounded_channel();
+        stand.client.object_server().at(bmc_dbus::names::sel::PATH, Log(tell, true)).await.unwrap();
+        bmc_dbus::own_name(&stand.client, bmc_dbus::names::sel::SERVICE).await.unwrap();
+        stand.becomes(".Off").await;
+        stand.ask("On").await.unwrap();
+        stand.becomes(".Running").await;
+        let watchdog = WatchdogProxy::new(&stand.client).await.unwrap();
+        let early = watchdog.reset().await.unwrap_err().to_string();
+        assert!(early.contains("NotInitialized"), "{early}");
+        let mut ends = watchdog.receive_expired().await.unwrap();
+        let mut interrupts = watchdog.receive_pre_timeout().await.unwrap();
+        watchdog.set(short()).await.unwrap();
+        watchdog.reset().await.unwrap();
+        assert_eq!(interrupts.next().await.unwrap().args().unwrap().interrupt, 3);
+        let end = ends.next().await.unwrap();
+        assert_eq!((end.args().unwrap().timer_use, end.args().unwrap().action), (4, 1));
+        while stand.told.recv().await.unwrap() != r#"{"set":"reset-button","value":false}"# {}
+        let host = HostProxy::new(&stand.client).await.unwrap();
+        let mut causes = host.receive_restart_cause_changed().await;
+        while !causes.next().await.unwrap().get().await.unwrap().ends_with(".WatchdogTimer") {}
+        assert_eq!(records.recv().await.unwrap()[10..], [0x23, 0xFE, 0x6F, 0xC8, 0x34, 0xFF]);
+        assert_eq!(records.recv().await.unwrap()[10..], [0x23, 0xFE, 0x6F, 0xC1, 0x34, 0xFF]);
+        let timer = watchdog.get().await.unwrap();
+        assert_eq!((timer.running, timer.expired, timer.present), (false, 0x10, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reset_by_a_client_stops_the_watchdog() {
+    within(async {
+        let stand = stand().await;
+        stand.becomes(".Off").await;
+        stand.ask("On").await.unwrap();
+        stand.becomes(".Running").await;
+        let watchdog = WatchdogProxy::new(&stand.client).await.unwrap();
+        watchdog.set(Setting { countdown: 600, ..short() }).await.unwrap();
+        watchdog.reset().await.unwrap();
+        let openbmc = StateWatchdogProxy::new(&stand.client).await.unwrap();
+        let mut enabled = openbmc.receive_enabled_changed().await;
+        while !enabled.next().await.unwrap().get().await.unwrap() {}
+        stand.ask("ForceWarmReboot").await.unwrap();
+        while enabled.next().await.unwrap().get().await.unwrap() {}
+        assert_eq!(openbmc.interval().await.unwrap(), 60_000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn openbmcs_own_ipmid_can_set_start_and_feed_the_watchdog() {
+    within(async {
+        let stand = stand().await;
+        let openbmc = StateWatchdogProxy::new(&stand.client).await.unwrap();
+        openbmc.set_enabled(false).await.unwrap();
+        openbmc.set_current_timer_use("xyz.openbmc_project.State.Watchdog.TimerUse.OSLoad").await.unwrap();
+        openbmc.set_expire_action("xyz.openbmc_project.State.Watchdog.Action.PowerOff").await.unwrap();
+        openbmc.set_interval(45_000).await.unwrap();
+        openbmc.set_initialized(true).await.unwrap();
+        openbmc.reset_time_remaining(true).await.unwrap();
+        let timer = WatchdogProxy::new(&stand.client).await.unwrap().get().await.unwrap();
+        assert_eq!((timer.timer_use, timer.action, timer.running, timer.initial), (3, 2, true, 450));
+        assert!((1..=45_000).contains(&openbmc.time_remaining().await.unwrap()));
+        assert!(openbmc.set_expire_action("Explode").await.unwrap_err().to_string().contains("`Explode`"));
+        assert!(openbmc.set_interval(u64::MAX).await.is_err());
+        let kept = std::fs::read_to_string(stand.dir.path().join("watchdog.json")).unwrap();
+        assert!(kept.contains("\"running\": true"), "{kept}");
     })
     .await;
 }

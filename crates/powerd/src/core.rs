@@ -106,6 +106,8 @@ pub(crate) struct View {
 #[derive(Debug)]
 pub(crate) enum Ask {
     Request(Request),
+    /// The watchdog acts.
+    Watchdog(Request),
     Cause(RestartCause),
     Policy(RestorePolicy),
     RestoreDelay(u64),
@@ -144,8 +146,7 @@ impl Core {
     ) -> anyhow::Result<(Self, watch::Receiver<View>)> {
         let file = StateFile::new(path);
         let memory: Memory = file.load()?.unwrap_or_default();
-        let boot_id =
-            std::fs::read_to_string(BOOT_ID).map_err(|error| anyhow::anyhow!("{BOOT_ID}: {error}"))?;
+        let boot_id = boot_id()?;
         let goes_by = machine::Settings {
             timings: board.timings,
             force_off_after_graceful: settings.force_off_after_graceful,
@@ -157,7 +158,7 @@ impl Core {
         };
         let past = Past {
             was_on: memory.host_on,
-            new_boot: memory.boot_id != boot_id.trim(),
+            new_boot: memory.boot_id != boot_id,
             restart_cause: memory.restart_cause,
             last_power_event: memory.last_power_event,
         };
@@ -175,7 +176,6 @@ impl Core {
             has_button: BUTTONS.map(|button| board.lines.contains_key(button.line)),
             has_identify: board.lines.contains_key(IDENTIFY_LED),
         });
-        let boot_id = boot_id.trim().to_owned();
         let (notices, told) = (notice::channel(), [String::new(), String::new()]);
         Ok((Self { machine, board, source, lines: None, file, view, notices, boot_id, on_time, told }, seen))
     }
@@ -282,18 +282,12 @@ impl Core {
 
     fn ask(&mut self, ask: Ask) -> Result<(), String> {
         match ask {
-            Ask::Request(Request::Nmi) if !self.board.lines.contains_key("NMIOut") => {
-                return Err("this board has no NMIOut line".to_owned());
-            }
-            Ask::Request(Request::Reset) if !self.board.lines.contains_key("ResetOut") => {
-                return Err("this board has no ResetOut line".to_owned());
-            }
             Ask::Request(request) => {
                 tracing::info!("request over D-Bus: {request:?}");
                 let _ = self.notices.send(Notice::Requested);
-                let done = self.machine.request(Instant::now(), request, RestartCause::RemoteCommand);
-                return done.map_err(|refused| refused.to_string());
+                self.request(request, RestartCause::RemoteCommand)?;
             }
+            Ask::Watchdog(request) => self.request(request, RestartCause::WatchdogTimer)?,
             Ask::Cause(cause) => self.machine.request_cause(cause),
             Ask::Policy(policy) => {
                 self.remember(|memory| memory.policy = policy)?;
@@ -307,6 +301,18 @@ impl Core {
             Ask::Mask(place, masked) => self.mask(place, masked)?,
         }
         Ok(())
+    }
+
+    fn request(&mut self, request: Request, cause: RestartCause) -> Result<(), String> {
+        let needed = match request {
+            Request::Nmi => output_name(Output::Nmi),
+            Request::Reset => output_name(Output::Reset),
+            _ => output_name(Output::Power),
+        };
+        if !self.board.lines.contains_key(needed) {
+            return Err(format!("this board has no {needed} line"));
+        }
+        self.machine.request(Instant::now(), request, cause).map_err(|refused| refused.to_string())
     }
 
     fn identify(&mut self, on: bool) -> Result<(), String> {
@@ -458,6 +464,12 @@ fn output_name(output: Output) -> &'static str {
     }
 }
 
+/// Which start of the BMC this is.
+pub(crate) fn boot_id() -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(BOOT_ID).map_err(|error| anyhow::anyhow!("{BOOT_ID}: {error}"))?;
+    Ok(text.trim().to_owned())
+}
+
 async fn next_event(lines: &mut Option<Lines>) -> Result<LineEvent, GpioError> {
     match lines {
         Some(lines) => lines.next().await,
@@ -465,7 +477,7 @@ async fn next_event(lines: &mut Option<Lines>) -> Result<LineEvent, GpioError> {
     }
 }
 
-async fn sleep_until(due: Option<Instant>) {
+pub(crate) async fn sleep_until(due: Option<Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due.into()).await,
         None => std::future::pending().await,

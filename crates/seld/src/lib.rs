@@ -2,8 +2,10 @@
 
 #[cfg(test)]
 mod bus_tests;
+mod clock;
 mod objects;
 pub mod store;
+mod storm;
 
 use std::sync::{Arc, Mutex};
 

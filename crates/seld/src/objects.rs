@@ -70,6 +70,7 @@ impl EventLog {
             last_addition: log.last_addition,
             last_erase: log.last_erase,
             overflow: log.overflow,
+            erasures: log.erasures,
         }
     }
 
@@ -123,7 +124,9 @@ impl EventLog {
     ) -> Result<u16, LogError> {
         let (id, record) = {
             let mut store = lock(store);
-            let id = store.add(now(), record, path)?;
+            let now = now();
+            let id =
+                store.add(now, crate::store::NewRecord { bytes: record, at: now, path: path.to_owned() })?;
             let (.., stored) = store.get(id).ok_or(StoreError::NotPresent)?;
             (id, stored.record)
         };

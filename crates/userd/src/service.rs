@@ -78,6 +78,7 @@ impl TableObject {
             enabled: user.enabled,
             privileges: user.privileges.clone(),
             has_password: store.password(*slot).is_some(),
+            payloads: user.payloads.clone(),
         });
         std::iter::once(null_user()).chain(entries).collect()
     }
@@ -155,6 +156,21 @@ impl TableObject {
         self.done(&emitter, &header, slot, &change).await
     }
 
+    async fn set_payloads(
+        &self,
+        slot: u8,
+        channel: u8,
+        payloads: u32,
+        allowed: bool,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
+    ) -> Result<(), UserError> {
+        self.0.store().update(|table| table.set_payloads(slot, channel, payloads, allowed))?;
+        let verb = if allowed { "allowed" } else { "forbidden" };
+        let change = format!("payloads {payloads:#x} {verb} on channel {channel}");
+        self.done(&emitter, &header, slot, &change).await
+    }
+
     async fn set_kg(
         &self,
         kg: SecretBytes,
@@ -182,6 +198,7 @@ fn null_user() -> UserEntry {
         enabled: false,
         privileges: Default::default(),
         has_password: false,
+        payloads: Default::default(),
     }
 }
 
@@ -206,6 +223,7 @@ impl CredentialsObject {
             enabled: user.enabled,
             privileges: user.privileges.clone(),
             password: store.password(*slot).cloned().unwrap_or_default(),
+            payloads: user.payloads.clone(),
         });
         Ok((users.collect(), store.kg().clone()))
     }

@@ -188,6 +188,8 @@ fn invalid<T>(file: &StateFile<T>, reason: String) -> StoreError {
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
+    use bmc_dbus::users::{SOL, payloads_on};
+
     use super::*;
 
     fn open(dir: &Path) -> Result<Store, StoreError> {
@@ -240,6 +242,17 @@ mod tests {
         assert_eq!(store.password(2), None);
         assert_eq!(store.create("second", secret("new"), 4, &[1]), Ok(2));
         assert_eq!(open(dir.path()).unwrap().password(2), Some(&secret("new")));
+    }
+
+    #[test]
+    fn a_file_of_before_there_were_payloads_allows_serial_over_lan() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = r#"{"users":{"2":{"name":"admin","enabled":true,"privileges":{"1":4}}}}"#;
+        fs::write(dir.path().join("users.json"), old).unwrap();
+        let mut store = open(dir.path()).unwrap();
+        assert_eq!(payloads_on(&store.table().users()[&2].payloads, 1), SOL);
+        store.update(|table| table.set_payloads(2, 1, SOL, false)).unwrap();
+        assert_eq!(payloads_on(&open(dir.path()).unwrap().table().users()[&2].payloads, 1), 0);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bmc_dbus::users::{NO_ACCESS, UserError};
+use bmc_dbus::users::{NO_ACCESS, Payloads, UserError, payloads_on};
 use serde::{Deserialize, Serialize};
 
 /// User ID 1 is the null user (v2.0§22.28): reserved, without name or password, never enabled here.
@@ -26,6 +26,9 @@ pub struct User {
     pub enabled: bool,
     /// Limit per channel number: 1 (callback) to 5 (OEM), or 15 for no access. What is missing is no access.
     pub privileges: BTreeMap<u8, u8>,
+    /// The payloads that may be activated, by channel. Files of before there were payloads have no such field.
+    #[serde(default, skip_serializing_if = "Payloads::is_empty")]
+    pub payloads: Payloads,
 }
 
 /// All users by slot. The null user is not stored: nothing about it can be changed.
@@ -52,6 +55,7 @@ impl UserTable {
             user.privileges
                 .iter()
                 .try_for_each(|(channel, privilege)| check_privilege(*channel, *privilege))?;
+            user.payloads.keys().try_for_each(|channel| check_channel(*channel))?;
             table.users.insert(slot, user);
         }
         Ok(table)
@@ -77,7 +81,8 @@ impl UserTable {
         self.check_name(name, slot.unwrap_or_default())?;
         let slot = slot.ok_or_else(|| UserError::TableFull(format!("all {} slots are taken", self.slots)))?;
         let privileges = channels.iter().map(|channel| (*channel, privilege)).collect();
-        self.users.insert(slot, User { name: name.to_owned(), enabled: true, privileges });
+        let user = User { name: name.to_owned(), enabled: true, privileges, payloads: Payloads::new() };
+        self.users.insert(slot, user);
         Ok(slot)
     }
 
@@ -109,6 +114,18 @@ impl UserTable {
         let user = self.user_mut(slot)?;
         check_privilege(channel, privilege)?;
         user.privileges.insert(channel, privilege);
+        Ok(())
+    }
+
+    /// Allows or forbids the payloads of a mask on one channel; the others stay as they are.
+    ///
+    /// # Errors
+    /// `ChannelInvalid`, and as [`UserTable::user_mut`].
+    pub fn set_payloads(&mut self, slot: u8, channel: u8, mask: u32, allowed: bool) -> Result<(), UserError> {
+        let user = self.user_mut(slot)?;
+        check_channel(channel)?;
+        let before = payloads_on(&user.payloads, channel);
+        user.payloads.insert(channel, if allowed { before | mask } else { before & !mask });
         Ok(())
     }
 
@@ -165,11 +182,16 @@ pub(crate) fn check_key(key: &[u8]) -> Result<(), UserError> {
     Err(UserError::KeyInvalid(format!("a KG has {KEY_LENGTH} bytes or none, not {}", key.len())))
 }
 
-fn check_privilege(channel: u8, privilege: u8) -> Result<(), UserError> {
+fn check_channel(channel: u8) -> Result<(), UserError> {
     // 12 to 14 name no channel of their own (v2.0§6.3).
     if !matches!(channel, 0..=11 | 15) {
         return Err(UserError::ChannelInvalid(format!("channel {channel} is not 0 to 11 or 15")));
     }
+    Ok(())
+}
+
+fn check_privilege(channel: u8, privilege: u8) -> Result<(), UserError> {
+    check_channel(channel)?;
     if !matches!(privilege, 1..=5 | NO_ACCESS) {
         return Err(UserError::PrivilegeInvalid(format!(
             "privilege {privilege} is not 1 (callback) to 5 (OEM), or {NO_ACCESS} for no access"
@@ -184,6 +206,8 @@ fn no_such_user(slot: u8) -> UserError {
 
 #[cfg(test)]
 mod tests {
+    use bmc_dbus::users::SOL;
+
     use super::*;
 
     fn table() -> UserTable {
@@ -239,8 +263,28 @@ mod tests {
     }
 
     #[test]
+    fn payloads_are_allowed_and_forbidden_one_by_one_on_each_channel() {
+        let mut table = table();
+        table.create("a", 4, &[1, 2]).unwrap();
+        table.set_payloads(2, 1, SOL, false).unwrap();
+        table.set_payloads(2, 2, 1 << 16, true).unwrap();
+        let payloads = table.users()[&2].payloads.clone();
+        assert_eq!(payloads, [(1, 0), (2, SOL | 1 << 16)].into());
+        table.set_payloads(2, 1, SOL, true).unwrap();
+        assert_eq!(payloads_on(&table.users()[&2].payloads, 1), SOL);
+        assert!(matches!(table.set_payloads(2, 14, SOL, true), Err(UserError::ChannelInvalid(_))));
+        assert!(matches!(table.set_payloads(1, 1, SOL, true), Err(UserError::SlotReserved(_))));
+        assert!(matches!(table.set_payloads(3, 1, SOL, true), Err(UserError::NoSuchUser(_))));
+    }
+
+    #[test]
     fn stored_users_that_break_a_rule_are_refused() {
-        let user = |name: &str| User { name: name.into(), enabled: true, privileges: BTreeMap::new() };
+        let user = |name: &str| User {
+            name: name.into(),
+            enabled: true,
+            privileges: BTreeMap::new(),
+            payloads: Payloads::new(),
+        };
         let restore = |users: Vec<(u8, User)>| UserTable::restore(3, users.into_iter().collect());
         assert!(restore(vec![(2, user("a")), (3, user("b"))]).is_ok());
         assert!(restore(vec![(2, user("a")), (3, user("a"))]).is_err());

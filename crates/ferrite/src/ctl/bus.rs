@@ -18,13 +18,14 @@ pub(super) struct Service {
 pub(super) const SENSORD: Service = service("sensord", "sensord.service", sensors::SERVICE);
 pub(super) const POWERD_HOST: Service = service("powerd", "powerd.service", power::HOST_SERVICE);
 pub(super) const POWERD_CHASSIS: Service = service("powerd", "powerd.service", power::CHASSIS_SERVICE);
+pub(super) const IPMID: Service = service("ipmid", "ipmid.service", ipmi::SERVICE);
 pub(super) const USERD: Service = service("userd", "userd.service", users::SERVICE);
 /// Its names are those of its channels.
 pub(super) const NETIPMID: Service = service("netipmid", "'netipmid@*'", ipmi::CHANNEL_PREFIX);
 
 /// One row of `status` each; netipmid's rows are its channels.
 pub(super) const SINGLE: [Service; 6] = [
-    service("ipmid", "ipmid.service", ipmi::SERVICE),
+    IPMID,
     SENSORD,
     POWERD_CHASSIS,
     service("seld", "seld.service", sel::SERVICE),

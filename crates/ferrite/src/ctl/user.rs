@@ -233,7 +233,9 @@ mod tests {
     fn users_are_listed_with_their_privileges() {
         let user = |slot, name: &str, enabled, privileges: &[(u8, u8)]| {
             let privileges = privileges.iter().copied().collect();
-            User::from(UserEntry { slot, name: name.into(), enabled, privileges, has_password: enabled })
+            let payloads = Default::default();
+            let (name, has_password) = (name.into(), enabled);
+            User::from(UserEntry { slot, name, enabled, privileges, has_password, payloads })
         };
         let users = [user(1, "", false, &[]), user(2, "admin", true, &[(1, 4), (2, 15)])];
         let expected = "\

@@ -14,12 +14,16 @@ pub mod chassis;
 pub mod firmware_firewall;
 pub mod fru;
 pub mod host_message;
+pub mod payload;
+pub mod payload_access;
 pub mod sdr;
 pub mod sel;
 pub mod sensor;
 pub mod session;
+pub mod sol_configuration;
 pub mod system_info;
 pub mod transport;
+pub mod watchdog;
 
 use crate::{
     NetFn, Privilege,

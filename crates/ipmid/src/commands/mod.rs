@@ -9,12 +9,15 @@ pub(crate) mod fru;
 pub(crate) mod host_message;
 pub(crate) mod lan;
 pub(crate) mod master_write_read;
+pub(crate) mod payload;
 pub(crate) mod sdr;
 pub(crate) mod sel;
 pub(crate) mod sensor;
 pub(crate) mod session;
+pub(crate) mod sol;
 pub(crate) mod system_info;
 pub(crate) mod user;
+pub(crate) mod watchdog;
 
 #[cfg(test)]
 mod host_tests;

@@ -323,3 +323,16 @@ async fn the_event_log_has_utc() {
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
     assert!(now - u64::from(u32::from_le_bytes(time.try_into().unwrap())) <= 1);
 }
+
+#[tokio::test]
+async fn the_watchdog_is_set_started_and_told_and_its_refusals_have_their_codes() {
+    let ipmid = fake::ipmid(&Arc::new(Board::running()));
+    assert_eq!(ask(&ipmid, APP, 0x22, &[]).await, Err(0x80));
+    assert_eq!(ask(&ipmid, APP, 0x24, &[0x04, 0x21, 11, 0, 100, 0]).await, Err(0xCC));
+    assert_eq!(ask(&ipmid, APP, 0x24, &[0x06, 0x21, 1, 0, 100, 0]).await, Err(0xCC));
+    assert_eq!(ask(&ipmid, APP, 0x24, &[0x84, 0x21, 10, 0x10, 100, 0]).await, Ok(vec![]));
+    assert_eq!(ask(&ipmid, APP, 0x22, &[]).await, Ok(vec![]));
+    assert_eq!(ask(&ipmid, APP, 0x25, &[]).await.unwrap(), [0xC4, 0x21, 10, 0x10, 100, 0, 100, 0]);
+    assert_eq!(ask(&ipmid, APP, 0x22, &[]).await, Err(0xD5));
+    assert_eq!(ask(&ipmid, APP, 0x24, &[0x84, 0x21, 10, 0x10, 100]).await, Err(0xC7));
+}

@@ -8,8 +8,12 @@ use std::{
 };
 
 use bmc_daemon::{Channel, ChannelTable};
-use bmc_dbus::users::UserEntry;
-use ipmi_wire::command::app::Guid;
+use bmc_dbus::users::{UserEntry, payloads_on};
+use ipmi_wire::command::{
+    app::Guid,
+    sol_configuration::{BitRate, Progress, SolParameter},
+    watchdog::{WatchdogSetting, WatchdogState},
+};
 
 use bmc_hw::i2c::{I2c, I2cError};
 
@@ -24,7 +28,9 @@ use super::{
     power::{Power, PowerAction, PowerStatus, RestorePolicy},
     sensors::Sensors,
     sessions::{Session, SessionTable, Sessions},
+    sol::{Configuration, ListedPayload, Sol},
     users::{Table, Users},
+    watchdog::{Outcome, Refusal, Watchdog},
 };
 use crate::{
     Ipmid, Kept,
@@ -41,9 +47,13 @@ pub(crate) struct Board {
     pub(crate) users: Mutex<Option<Table>>,
     pub(crate) interface: Mutex<Option<Interface>>,
     pub(crate) sessions: Mutex<Vec<Session>>,
+    pub(crate) sol: Mutex<Option<Configuration>>,
+    pub(crate) payloads: Mutex<Vec<ListedPayload>>,
     pub(crate) sensors: Mutex<Arc<Snapshot>>,
     /// Records by ID, and when the log was last erased.
     pub(crate) log: Mutex<(BTreeMap<u16, [u8; 16]>, u32)>,
+    /// The watchdog timer, once it is set.
+    pub(crate) watchdog: Mutex<Option<WatchdogState>>,
     pub(crate) frus: Mutex<BTreeMap<u8, Vec<u8>>>,
     /// How the IPMB's devices answer.
     pub(crate) ipmb: Mutex<Option<IpmbAnswer>>,
@@ -73,6 +83,7 @@ impl Board {
             enabled,
             privileges: privileges.iter().copied().collect(),
             has_password: enabled,
+            payloads: Default::default(),
         };
         let users = vec![user(1, "", false, &[]), user(2, "admin", true, &[(1, 4)])];
         *board.users.lock().unwrap() = Some(Table { slots: 15, users });
@@ -81,6 +92,7 @@ impl Board {
             ipv4: Some((Ipv4Addr::new(10, 0, 2, 15), 20)),
             ..Interface::default()
         });
+        *board.sol.lock().unwrap() = Some(Configuration::default());
         board
     }
 
@@ -98,9 +110,11 @@ pub(crate) fn ipmid(board: &Arc<Board>) -> Ipmid {
     let channels = ChannelTable::read(std::path::Path::new("/nonexistent")).unwrap();
     let platform = Platform {
         power: board.clone(),
+        watchdog: board.clone(),
         users: board.clone(),
         lan: board.clone(),
         sessions: board.clone(),
+        sol: board.clone(),
         sensors: board.clone(),
         event_log: board.clone(),
         inventory: board.clone(),
@@ -146,6 +160,21 @@ impl Users for Board {
     fn table(&self) -> Result<Arc<Table>, PlatformError> {
         self.users.lock().unwrap().clone().map(Arc::new).ok_or(PlatformError::Absent("users"))
     }
+
+    fn set_payloads(&self, slot: u8, channel: u8, payloads: u32, allowed: bool) -> Pending<'_, ()> {
+        if let Some(user) = self
+            .users
+            .lock()
+            .unwrap()
+            .iter_mut()
+            .flat_map(|table| &mut table.users)
+            .find(|user| user.slot == slot)
+        {
+            let before = payloads_on(&user.payloads, channel);
+            user.payloads.insert(channel, if allowed { before | payloads } else { before & !payloads });
+        }
+        self.ask(format!("payloads {payloads:#x} of {slot} on {channel}: {allowed}"))
+    }
 }
 
 impl Lan for Board {
@@ -166,6 +195,54 @@ impl Sessions for Board {
 
     fn close<'a>(&'a self, session: &'a Session) -> Pending<'a, ()> {
         self.ask(format!("close {}", session.id))
+    }
+}
+
+fn take(configuration: &mut Configuration, parameter: SolParameter) {
+    use SolParameter as P;
+    let bits = |rate| if let BitRate::Baud(baud) = rate { u64::from(baud) } else { 0 };
+    match parameter {
+        P::SetInProgress(progress) => configuration.in_progress = progress == Progress::InProgress,
+        P::Enable(enable) => configuration.enable = enable,
+        P::Authentication { force_encryption, force_authentication, privilege } => {
+            configuration.force_encryption = force_encryption;
+            configuration.force_authentication = force_authentication;
+            configuration.privilege = privilege;
+        }
+        P::Accumulate { interval, threshold } => {
+            (configuration.accumulate_interval, configuration.threshold) = (interval, threshold);
+        }
+        P::Retry { count, interval } => {
+            (configuration.retry_count, configuration.retry_interval) = (count, interval);
+        }
+        P::NonVolatileBitRate(rate) => configuration.bit_rate = bits(rate),
+        P::VolatileBitRate(rate) => configuration.volatile_bit_rate = bits(rate),
+        P::PayloadChannel(_) | P::PayloadPort(_) => panic!("{parameter:?} cannot be written"),
+    }
+}
+
+impl Sol for Board {
+    fn configuration<'a>(&'a self, name: &'a str) -> Pending<'a, Configuration> {
+        // The second LAN channel has no owner.
+        let found = self.sol.lock().unwrap().clone().filter(|_| name == "eth0");
+        Box::pin(ready(found.ok_or(PlatformError::Absent("netipmid"))))
+    }
+
+    fn set<'a>(&'a self, name: &'a str, parameter: SolParameter) -> Pending<'a, ()> {
+        if let Some(configuration) = self.sol.lock().unwrap().as_mut() {
+            take(configuration, parameter);
+        }
+        self.ask(format!("{name}: {parameter:?}"))
+    }
+
+    fn payloads<'a>(&'a self, name: &'a str) -> Pending<'a, Vec<ListedPayload>> {
+        let active = self.payloads.lock().unwrap().clone();
+        let there = self.sol.lock().unwrap().is_some() && name == "eth0";
+        Box::pin(ready(if there { Ok(active) } else { Err(PlatformError::Absent("netipmid")) }))
+    }
+
+    fn deactivate<'a>(&'a self, name: &'a str, payload_type: u8, instance: u8) -> Pending<'a, ()> {
+        self.ask(format!("deactivate {payload_type} {instance} of {name}"))
     }
 }
 
@@ -280,16 +357,61 @@ impl Inventory for Board {
             id: *id,
             name: format!("FRU {id}"),
             size: u16::try_from(bytes.len()).unwrap(),
+            // Every other device, so that both are tried.
+            words: id % 2 == 1,
             entity: (7, 1),
         };
         frus.iter().map(device).collect()
     }
 
-    fn read(&self, id: u8, offset: u16, count: u8) -> Pending<'_, Vec<u8>> {
-        let frus = self.frus.lock().unwrap();
-        let bytes = frus
-            .get(&id)
-            .map(|bytes| bytes.iter().skip(usize::from(offset)).take(usize::from(count)).copied().collect());
+    fn read(&self, id: u8, offset: u32, count: u16) -> Pending<'_, Vec<u8>> {
+        let (frus, offset) = (self.frus.lock().unwrap(), usize::try_from(offset).unwrap());
+        let bytes =
+            frus.get(&id).map(|bytes| bytes.iter().skip(offset).take(usize::from(count)).copied().collect());
         Box::pin(ready(bytes.ok_or(PlatformError::NotPresent)))
+    }
+
+    fn write(&self, id: u8, offset: u32, data: Vec<u8>) -> Pending<'_, ()> {
+        let (mut frus, offset) = (self.frus.lock().unwrap(), usize::try_from(offset).unwrap());
+        let written = frus.get_mut(&id).ok_or(PlatformError::NotPresent).map(|bytes| {
+            bytes[offset..offset + data.len()].copy_from_slice(&data);
+        });
+        Box::pin(ready(written))
+    }
+}
+
+impl Watchdog for Board {
+    fn get(&self) -> Pending<'_, WatchdogState> {
+        Box::pin(ready(self.watchdog.lock().unwrap().ok_or(PlatformError::Absent("the watchdog"))))
+    }
+
+    fn set(&self, setting: WatchdogSetting) -> Pending<'_, Outcome> {
+        if u16::from(setting.pre_timeout) * 10 > setting.countdown {
+            return Box::pin(ready(Ok(Err(Refusal::InvalidSetting))));
+        }
+        *self.watchdog.lock().unwrap() = Some(WatchdogState {
+            timer_use: Some(setting.timer_use),
+            dont_log: setting.dont_log,
+            running: false,
+            action: setting.action,
+            interrupt: setting.interrupt,
+            pre_timeout: setting.pre_timeout,
+            expired: setting.clear,
+            initial: setting.countdown,
+            present: setting.countdown,
+        });
+        Box::pin(ready(Ok(Ok(()))))
+    }
+
+    fn reset(&self) -> Pending<'_, Outcome> {
+        let outcome = match &mut *self.watchdog.lock().unwrap() {
+            None => Err(Refusal::NotInitialized),
+            Some(timer) if timer.running => Err(Refusal::PreTimeoutReached),
+            Some(timer) => {
+                timer.running = true;
+                Ok(())
+            }
+        };
+        Box::pin(ready(Ok(outcome)))
     }
 }

@@ -10,7 +10,9 @@ pub mod lan;
 pub mod power;
 pub mod sensors;
 pub mod sessions;
+pub mod sol;
 pub mod users;
+pub mod watchdog;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -31,6 +33,12 @@ pub enum PlatformError {
     /// The provider refuses: not now, not this value.
     #[error("refused: {0}")]
     Refused(String),
+    /// It can only be read.
+    #[error("write-protected")]
+    WriteProtected,
+    /// Somebody else uses it now.
+    #[error("busy")]
+    Busy,
     /// Anything else that went wrong on the way.
     #[error("{0}")]
     Failed(String),
@@ -42,7 +50,8 @@ impl From<PlatformError> for CompletionCode {
         match error {
             PlatformError::Absent(_) => Self::RESPONSE_NOT_PROVIDED,
             PlatformError::NotPresent => Self::NOT_PRESENT,
-            PlatformError::Refused(_) => Self::NOT_SUPPORTED_IN_STATE,
+            PlatformError::Refused(_) | PlatformError::WriteProtected => Self::NOT_SUPPORTED_IN_STATE,
+            PlatformError::Busy => Self::NODE_BUSY,
             PlatformError::Failed(_) => Self::UNSPECIFIED,
         }
     }
@@ -52,12 +61,16 @@ impl From<PlatformError> for CompletionCode {
 pub struct Platform {
     /// Power and identify.
     pub power: Arc<dyn power::Power>,
+    /// The host's watchdog timer.
+    pub watchdog: Arc<dyn watchdog::Watchdog>,
     /// The user table.
     pub users: Arc<dyn users::Users>,
     /// Interfaces and LAN channels.
     pub lan: Arc<dyn lan::Lan>,
     /// Sessions of all channels.
     pub sessions: Arc<dyn sessions::Sessions>,
+    /// Serial over LAN.
+    pub sol: Arc<dyn sol::Sol>,
     /// Sensors.
     pub sensors: Arc<dyn sensors::Sensors>,
     /// The system event log.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use ipmi_wire::command::watchdog;
 use serde::{Deserialize, Serialize};
 
 /// A sensor's address at the BMC.
@@ -9,15 +10,15 @@ use serde::{Deserialize, Serialize};
 pub struct Address {
     /// LUN, 0 to 3.
     pub lun: u8,
-    /// Number, 0 to FEh.
+    /// Number, 0 to FDh.
     pub number: u8,
 }
 
 /// In which order LUNs fill up. LUN 2 is the host's message queue for clients that bridge; a sensor there is better than none,
-/// so it comes last, past 765 sensors.
+/// so it comes last, past 762 sensors.
 const LUNS: [u8; 4] = [0, 1, 3, 2];
-/// FFh is reserved.
-const LAST_NUMBER: u8 = 0xFE;
+/// FFh is reserved; the one before it is the watchdog's.
+const LAST_NUMBER: u8 = watchdog::SENSOR_NUMBER - 1;
 
 /// Which path has which address, for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -89,7 +90,7 @@ mod tests {
         let all: HashSet<_> = paths.iter().map(|path| numbers.get(path).unwrap()).collect();
         assert_eq!(all.len(), 1000);
         assert!(all.iter().all(|address| address.number != 0xFF && address.lun < 4));
-        assert!(paths.iter().take(765).all(|path| numbers.get(path).unwrap().lun != 2));
+        assert!(paths.iter().take(762).all(|path| numbers.get(path).unwrap().lun != 2));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use zbus::{Connection, OwnedVariant, message::Header};
 use crate::host::{attention::Attention, signals::Signals};
 use crate::{
     config::Config,
+    fru::{self, FruFiles},
     guid::Guids,
     ipmid::{Ipmid, Kept},
     platform,
@@ -37,8 +38,10 @@ pub struct Settings {
     pub guids: Guids,
     /// `channels.toml`.
     pub channels: Arc<ChannelTable>,
-    /// Sensors, their numbers and records, and FRU devices.
+    /// Sensors, their numbers and records.
     pub sensors: DbusSensors,
+    /// FRU devices.
+    pub frus: Arc<FruFiles>,
     /// Timers and the like.
     pub kept: Arc<Kept>,
 }
@@ -48,7 +51,7 @@ pub struct Settings {
 /// # Errors
 /// Always in the end: somebody else owns the name, or the bus failed or closed the connection.
 pub async fn serve(connection: &Connection, settings: &Settings, ready: impl FnOnce()) -> anyhow::Result<()> {
-    let Settings { config, guids, channels, sensors, kept } = settings;
+    let Settings { config, guids, channels, sensors, frus, kept } = settings;
     // Ends the tasks when this function does, however it does.
     let mut tasks = JoinSet::new();
     let platform = platform::dbus::connect(connection, channels, sensors, &mut tasks).await?;
@@ -68,6 +71,7 @@ pub async fn serve(connection: &Connection, settings: &Settings, ready: impl FnO
     ready();
     tokio::select! {
         () = kept.identify.run(power.as_ref()) => anyhow::bail!("the identify timer ended"),
+        ended = fru::objects::publish(connection, frus) => ended.context("cannot publish the inventory"),
         () = connection.closed() => anyhow::bail!("the connection was closed"),
     }
 }

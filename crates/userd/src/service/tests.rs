@@ -44,10 +44,12 @@ fn a_created_user_is_listed_and_still_there_after_a_restart() {
         table.set_privilege(2, 2, 15).await.unwrap();
         table.set_enabled(2, false).await.unwrap();
         table.set_name(2, "operator").await.unwrap();
+        table.set_payloads(2, 1, bmc_dbus::users::SOL, false).await.unwrap();
         let before = table.list().await.unwrap();
         assert_eq!(before[1].name, "operator");
         assert_eq!(before[1].privileges, [(1, 4), (2, 15)].into());
         assert!(!before[1].enabled && before[1].has_password);
+        assert_eq!(before[1].payloads, [(1, 0)].into());
         userd.close().await.unwrap();
 
         let _userd = start(&bus, dir.path(), 15).await;
@@ -101,7 +103,8 @@ fn each_refusal_has_an_error_of_its_own() {
 fn members(xml: &str, interface: &str) -> Vec<String> {
     let start = xml.find(&format!("<interface name=\"{interface}\">")).unwrap();
     let lines = xml[start..].lines().skip(1).map(str::trim).take_while(|line| *line != "</interface>");
-    let mut lines: Vec<_> = lines.filter(|line| !line.starts_with("<!--")).map(str::to_owned).collect();
+    let mut lines: Vec<_> =
+        lines.filter(|line| line.starts_with('<') && !line.starts_with("<!--")).map(str::to_owned).collect();
     lines.sort();
     lines
 }

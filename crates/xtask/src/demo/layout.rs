@@ -6,7 +6,7 @@ use std::{
     os::{
         linux::net::SocketAddrExt as _,
         unix::{
-            fs::{DirBuilderExt as _, OpenOptionsExt as _},
+            fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
             net::{SocketAddr, UnixDatagram},
         },
     },
@@ -16,6 +16,7 @@ use std::{
 use anyhow::Context as _;
 
 use super::{Login, Options};
+use crate::guest::{Guest, Sockets};
 
 /// Where what is.
 #[derive(Debug, Clone)]
@@ -99,6 +100,35 @@ impl Layout {
         self.dir.join("run/board.sock")
     }
 
+    /// The program that is the board's host where the demo has one.
+    pub(super) fn guest_program(&self) -> PathBuf {
+        self.dir.join("etc/guest")
+    }
+
+    pub(super) fn guest_sockets(&self) -> Sockets {
+        let run = self.dir.join("run");
+        Sockets {
+            host_interface: self.host_interface(),
+            console: run.join("guest-console.sock"),
+            console_log: self.log("guest-console"),
+            agent: run.join("guest-agent.sock"),
+            qmp: run.join("guest-qmp.sock"),
+        }
+    }
+
+    /// Writes the program that is the board's host.
+    pub(super) fn install(&self, guest: &Guest) -> anyhow::Result<()> {
+        let path = self.guest_program();
+        write_private(&path, &guest.program(&self.guest_sockets())?)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("cannot make {} a program", path.display()))
+    }
+
+    /// Where the host's side connects: a virtual machine, with OpenIPMI's VM protocol.
+    pub(super) fn host_interface(&self) -> PathBuf {
+        self.dir.join("run/host-interface.sock")
+    }
+
     pub(super) fn password_file(&self) -> PathBuf {
         self.dir.join("password")
     }
@@ -117,12 +147,16 @@ impl Layout {
         );
         // The simulated front panel is wired to the host as well.
         let powerd = format!("gpio = \"unix:{dir}/run/gpio.sock\"\nbutton_passthrough = false\n");
+        let host = self.host_interface();
+        let kcsbridged =
+            format!("[channel.ipmi_kcs3]\nvm = \"unix:{}\"\nfollow_power = true\n", host.display());
         for (name, text) in [
             ("bus.conf", BUS.replace("@SOCKET@", &socket.to_string_lossy())),
             ("channels.toml", CHANNELS.replace("@INTERFACE@", &interface)),
             ("sensord.toml", format!("sysfs = \"{dir}/sys\"\n")),
             ("powerd.toml", powerd),
             ("netipmid.toml", netipmid),
+            ("kcsbridged.toml", kcsbridged),
         ] {
             write_private(&self.etc().join(name), &text)?;
         }
@@ -132,6 +166,13 @@ impl Layout {
             let from = beside.join(name);
             fs::copy(&from, self.etc().join(name))
                 .with_context(|| format!("cannot copy {}", from.display()))?;
+        }
+        // The vendor's file, where the board has one; its paths are those of the simulated tree.
+        if let Ok(text) = fs::read_to_string(beside.join("ipmid.toml")) {
+            write_private(
+                &self.etc().join("ipmid.toml"),
+                &text.replace("\"/sys/", &format!("\"{dir}/sys/")),
+            )?;
         }
         Ok(())
     }

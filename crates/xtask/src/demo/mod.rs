@@ -41,12 +41,25 @@ pub struct Description {
     pub board_control: PathBuf,
     /// Console id and socket, once there are consoles.
     pub consoles: BTreeMap<String, PathBuf>,
-    /// Socket of the KCS side, once there is one.
+    /// Where the host's side connects: OpenIPMI's VM protocol, as QEMU's `ipmi-bmc-extern` speaks it.
     pub host_interface: Option<PathBuf>,
+    /// Where the guest that is the board's host is reached, where there is one.
+    pub guest: Option<GuestSockets>,
     /// Process id of each daemon, bus and board included.
     pub daemons: BTreeMap<String, u32>,
     /// Everything that the demo made.
     pub state_dir: PathBuf,
+}
+
+/// The guest's Unix sockets. They are there while the host has power.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestSockets {
+    /// The second serial port, which runs commands (`tests/guest/etc/agent`).
+    pub agent: PathBuf,
+    /// The first serial port, with a root shell on it.
+    pub console: PathBuf,
+    /// QEMU's machine protocol.
+    pub qmp: PathBuf,
 }
 
 /// Runs the command.
@@ -164,6 +177,13 @@ fn lines_to_paste(options: &Options, stack: &Description, password_file: &Path, 
         board.display(),
         stack.board_control.display()
     ));
+    if let Some(guest) = &stack.guest {
+        text.push_str(&format!(
+            "guest: a root shell on its serial console {}, kernel messages in {}/log/guest-console.log\n",
+            guest.console.display(),
+            stack.state_dir.display(),
+        ));
+    }
     text.push_str(&match options.mode {
         Mode::Detached => {
             format!("end it with: cargo xtask demo --stop --state-dir {}\n", stack.state_dir.display())

@@ -23,6 +23,7 @@ usage: cargo xtask demo [options]
   --password-file F     file whose first line is the password (default: a fresh one), 1 to 20 bytes
   --cipher-suites LIST  what netipmid offers (default 17), such as 3,17
   --board FILE          the simulated board (default tests/boards/two-socket/sim.toml); board.json and power-config.json beside it
+  --host                a Linux guest in QEMU is the board's host, with its IPMI driver on the BMC's system interface
   --state-dir DIR       where everything is (default: ferrite-demo-<uid> in $XDG_RUNTIME_DIR, $TMPDIR or /tmp);
                         a second demo at once needs one of its own, at --stop too
 ";
@@ -61,6 +62,8 @@ pub struct Options {
     pub cipher_suites: Vec<u8>,
     /// The simulated board.
     pub board: PathBuf,
+    /// Whether a Linux guest is the board's host.
+    pub host: bool,
     /// Where everything is.
     pub state_dir: PathBuf,
 }
@@ -76,6 +79,7 @@ impl Default for Options {
             password_file: None,
             cipher_suites: vec![17],
             board: workspace::root().join("tests/boards/two-socket/sim.toml"),
+            host: false,
             state_dir: default_state_dir(),
         }
     }
@@ -109,6 +113,7 @@ impl Options {
                 Long("password-file") => options.password_file = Some(parser.value()?.into()),
                 Long("cipher-suites") => options.cipher_suites = suites(&parser.value()?.string()?)?,
                 Long("board") => options.board = parser.value()?.into(),
+                Long("host") => options.host = true,
                 Long("state-dir") => options.state_dir = parser.value()?.into(),
                 other => return Err(other.unexpected()).context("hint: cargo xtask demo --help"),
             }
@@ -137,9 +142,10 @@ mod tests {
     #[test]
     fn the_line_that_scripts_use_is_understood() {
         let options =
-            parse("--detach --json --port 7000 --user u --password-file p --cipher-suites 3,17").unwrap();
+            parse("--detach --json --host --port 7000 --user u --password-file p --cipher-suites 3,17")
+                .unwrap();
         assert_eq!(options.mode, Mode::Detached);
-        assert!(options.json && !options.release);
+        assert!(options.json && options.host && !options.release);
         assert_eq!((options.port, options.cipher_suites), (Some(7000), vec![3, 17]));
     }
 

@@ -10,14 +10,15 @@ use std::{
 use anyhow::{Context as _, bail};
 
 use super::{
-    Description, Login, Mode, Options,
+    Description, GuestSockets, Login, Mode, Options,
     layout::{Layout, choose_port},
     process::Process,
     record,
 };
+use crate::guest::Guest;
 
 /// The daemons and the arguments that are theirs alone. They find each other in any order; this one asks least of them.
-const DAEMONS: [(&str, &[&str]); 7] = [
+const DAEMONS: [(&str, &[&str]); 8] = [
     ("userd", &[]),
     ("networkd", &[]),
     ("seld", &[]),
@@ -25,6 +26,7 @@ const DAEMONS: [(&str, &[&str]); 7] = [
     ("sensord", &[]),
     ("ipmid", &[]),
     ("netipmid", &["--instance", "lo"]),
+    ("kcsbridged", &["--instance", "ipmi_kcs3"]),
 ];
 
 /// How long the stack may take from its first process to the first login.
@@ -48,12 +50,19 @@ impl Stack {
     /// The process that did not start, with the end of its log. The directory stays, for its logs; the next start removes it.
     pub fn start(options: &Options, binaries: &Path) -> anyhow::Result<Self> {
         record::clear(&options.state_dir)?;
+        let guest = options.host.then(Guest::prepare).transpose()?;
         let login = Login::from_options(options)?;
         let port = choose_port(options.port)?;
         let layout = Layout::create(options)?;
         record::write(&layout.dir, &[])?;
         layout.configure(options, port.number, &login)?;
-        let description = describe(&layout, port.number, &login);
+        let mut description = describe(&layout, port.number, &login);
+        if let Some(guest) = &guest {
+            layout.install(guest)?;
+            let sockets = layout.guest_sockets();
+            description.guest =
+                Some(GuestSockets { agent: sockets.agent, console: sockets.console, qmp: sockets.qmp });
+        }
         let tied = options.mode != Mode::Detached;
         let mut stack = Self { layout, processes: Vec::new(), tied, detached: false, description };
         stack.start_bus()?;
@@ -63,6 +72,9 @@ impl Stack {
         }
         stack.create_user(&binaries.join("ferrite"))?;
         stack.wait_for_login()?;
+        if options.host {
+            stack.power_on()?;
+        }
         stack.describe_processes();
         Ok(stack)
     }
@@ -109,8 +121,12 @@ impl Stack {
 
     fn start_board(&mut self, options: &Options, binaries: &Path) -> anyhow::Result<()> {
         let (board, dir) = (&options.board, self.layout.dir.clone());
+        let guest = self.layout.guest_program();
         self.spawn("bmc-sim", &binaries.join("bmc-sim"), |command| {
             command.arg("--board").arg(board).arg("--dir").arg(&dir);
+            if options.host {
+                command.arg("--guest").arg(guest);
+            }
         })?;
         let socket = self.layout.board_socket();
         self.wait_until("the board to appear", || Ok(socket.exists()))
@@ -151,15 +167,27 @@ impl Stack {
         self.wait_until("the LAN channel to answer a ping", || Ok(answers_ping(port).unwrap_or(false)))?;
         let mut last = String::new();
         self.wait_until("the first login", || {
-            let mut command = Command::new("ipmitool");
-            command.args(["-I", "lanplus", "-N", "2", "-R", "1", "-H", &self.description.host]);
-            command.args(["-p", &port.to_string(), "-U", &self.description.user, "-f"]);
-            command.arg(self.layout.password_file()).args(["mc", "info"]);
-            let output = output(&mut command)?;
+            let output = self.ipmitool(&["mc", "info"])?;
             last = words(&output.stderr);
             Ok(output.status.success())
         })
         .with_context(|| format!("ipmitool: {last}"))
+    }
+
+    /// A machine that is the host is off until its BMC is there for it to find.
+    fn power_on(&self) -> anyhow::Result<()> {
+        let output = self.ipmitool(&["chassis", "power", "on"])?;
+        if !output.status.success() {
+            bail!("the host cannot be turned on: {}", words(&output.stderr));
+        }
+        Ok(())
+    }
+
+    fn ipmitool(&self, arguments: &[&str]) -> anyhow::Result<Output> {
+        let mut command = Command::new("ipmitool");
+        command.args(["-I", "lanplus", "-N", "2", "-R", "1", "-H", &self.description.host]);
+        command.args(["-p", &self.description.port.to_string(), "-U", &self.description.user, "-f"]);
+        output(command.arg(self.layout.password_file()).args(arguments))
     }
 
     /// Waits for `condition`, but not for a stack of which a part has ended.
@@ -205,7 +233,8 @@ fn describe(layout: &Layout, port: u16, login: &Login) -> Description {
         bus_address: layout.bus_address(),
         board_control: layout.board_socket(),
         consoles: Default::default(),
-        host_interface: None,
+        host_interface: Some(layout.host_interface()),
+        guest: None,
         daemons: Default::default(),
         state_dir: layout.dir.clone(),
     }

@@ -24,7 +24,8 @@ pub(crate) fn root() -> Result<PathBuf> {
 
 /// A directory called `name` made from `inputs`: the one in the cache, or what `make` fills now.
 ///
-/// A directory that was not finished (the machine lost power, a download failed) is made again.
+/// A directory that was not finished (the machine lost power, a download failed) is made again. Of two processes that want the same
+/// one, the second waits.
 pub(crate) fn directory(
     name: &str,
     inputs: &[&str],
@@ -35,6 +36,9 @@ pub(crate) fn directory(
     inputs.hash(&mut hasher);
     let directory = root()?.join(format!("{name}-{:016x}", hasher.finish()));
     let complete = directory.with_extension("complete");
+    let lock = directory.with_extension("lock");
+    let lock = fs::File::create(&lock).with_context(|| format!("cannot make {}", lock.display()))?;
+    lock.lock().context("cannot lock the cache")?;
     if complete.exists() {
         return Ok(directory);
     }

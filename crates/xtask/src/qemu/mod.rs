@@ -1,9 +1,9 @@
 //! `cargo xtask qemu`: Ferrite on an emulated AST2600, from nothing to an answering BMC.
 
 mod board;
-mod cache;
+pub(crate) mod cache;
 mod image;
-mod tool_root;
+pub(crate) mod tool_root;
 
 use std::{
     ffi::OsString,
@@ -210,7 +210,7 @@ fn write_secret(path: &PathBuf, secret: &str) -> Result<()> {
 }
 
 /// `program`, as root: directly where we are, through sudo elsewhere (chroot and device nodes need it).
-fn as_root(program: &str) -> Command {
+pub(crate) fn as_root(program: &str) -> Command {
     // The owner of our own /proc entry is who we are.
     let root = fs::metadata("/proc/self").is_ok_and(|entry| std::os::unix::fs::MetadataExt::uid(&entry) == 0);
     if root {

@@ -173,7 +173,8 @@ pub(crate) fn debian_source() -> Result<String> {
     )
 }
 
-fn only_entry(directory: &Path) -> Result<String> {
+/// The name of the one thing in `directory`.
+pub(crate) fn only_entry(directory: &Path) -> Result<String> {
     let mut names = std::fs::read_dir(directory)
         .with_context(|| format!("cannot list {}", directory.display()))?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))

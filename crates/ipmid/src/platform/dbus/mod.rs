@@ -5,6 +5,7 @@ mod lan;
 mod mirror;
 mod power;
 mod sessions;
+mod sol;
 mod users;
 
 use std::sync::Arc;
@@ -15,7 +16,9 @@ use bmc_hw::i2c::LinuxI2c;
 use tokio::task::JoinSet;
 use zbus::{Connection, Message};
 
-use super::{Platform, PlatformError, event_log::DbusEventLog, i2c::Transfers, ipmb::DbusIpmb};
+use super::{
+    Platform, PlatformError, event_log::DbusEventLog, i2c::Transfers, ipmb::DbusIpmb, watchdog::DbusWatchdog,
+};
 use crate::sensors::DbusSensors;
 
 /// The platform behind `connection`. `sensors` outlives it and follows it from now on. The tasks that keep its mirrors live in `tasks` and end with it.
@@ -36,9 +39,11 @@ pub async fn connect(
     });
     Ok(Platform {
         power: Arc::new(power::DbusPower::start(connection, tasks).await?),
+        watchdog: Arc::new(DbusWatchdog::new(connection.clone())),
         users: Arc::new(users::DbusUsers::start(connection, tasks).await?),
         lan: Arc::new(lan::DbusLan::start(connection, tasks).await?),
         sessions: Arc::new(sessions::DbusSessions::new(connection, channels)),
+        sol: Arc::new(sol::DbusSol::new(connection)),
         sensors: Arc::new(sensors.clone()),
         event_log: Arc::new(DbusEventLog::new(connection.clone())),
         inventory: Arc::clone(sensors.inventory()),
@@ -69,6 +74,12 @@ where
 /// Standard errors of a service that has no such object, or not yet.
 pub(crate) const NO_OBJECT: [&str; 2] =
     ["org.freedesktop.DBus.Error.UnknownObject", "org.freedesktop.DBus.Error.UnknownInterface"];
+
+/// Whether the callee is there but knows no such object, interface or method. sd-bus answers the last for an interface too.
+fn is_unknown(error: &zbus::Error) -> bool {
+    const UNKNOWN_METHOD: &str = "org.freedesktop.DBus.Error.UnknownMethod";
+    error_reply(error).is_some_and(|(name, _)| name == UNKNOWN_METHOD || NO_OBJECT.contains(&name.as_str()))
+}
 
 /// What an error of the bus or of a provider means to a handler.
 pub(crate) fn platform_error(error: &zbus::Error) -> PlatformError {
