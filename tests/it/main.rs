@@ -17,4 +17,5 @@ mod power;
 mod restart;
 mod sensors;
 mod sessions;
+mod sol_network;
 mod support;

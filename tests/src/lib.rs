@@ -6,6 +6,7 @@ mod example_config;
 pub mod introspection;
 mod private_bus;
 mod qmp;
+pub mod remote_console;
 
 pub use example_config::{example_config, read_example_config};
 pub use private_bus::PrivateBus;

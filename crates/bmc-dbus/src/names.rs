@@ -155,6 +155,28 @@ pub mod watchdog {
     pub const WATCHDOG: &str = "org.ferrite.Watchdog";
 }
 
+/// powerd: what the host boots from.
+pub mod boot {
+    /// OpenBMC's settings daemon, whose name powerd takes where it is free.
+    pub const SETTINGS_SERVICE: &str = "xyz.openbmc_project.Settings";
+    /// The settings of all boots, and the parameters of IPMI.
+    pub const PATH: &str = "/xyz/openbmc_project/control/host0/boot";
+    /// The settings of the next boot.
+    pub const ONE_TIME_PATH: &str = "/xyz/openbmc_project/control/host0/boot/one_time";
+    /// What to boot from.
+    pub const SOURCE: &str = "xyz.openbmc_project.Control.Boot.Source";
+    /// What to boot into.
+    pub const MODE: &str = "xyz.openbmc_project.Control.Boot.Mode";
+    /// Legacy or EFI.
+    pub const TYPE: &str = "xyz.openbmc_project.Control.Boot.Type";
+    /// Whether the firmware's settings are to be cleared.
+    pub const FLAGS: &str = "xyz.openbmc_project.Control.Boot.Flags";
+    /// Whether a setting holds.
+    pub const ENABLE: &str = "xyz.openbmc_project.Object.Enable";
+    /// Ours, on [`PATH`]: the parameters as IPMI has them.
+    pub const BOOT_OPTIONS: &str = "org.ferrite.BootOptions";
+}
+
 /// seld.
 pub mod sel {
     /// seld's bus name.
