@@ -13,6 +13,7 @@ pub const TABLE: &[&[Entry]] = &[
     commands::user::COMMANDS,
     commands::watchdog::COMMANDS,
     commands::chassis::COMMANDS,
+    commands::boot::COMMANDS,
     commands::lan::COMMANDS,
     commands::sensor::COMMANDS,
     commands::sdr::COMMANDS,

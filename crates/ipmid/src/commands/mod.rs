@@ -1,6 +1,7 @@
 //! The handlers, one file per group of commands: from a typed request to a typed response or a completion code.
 
 pub(crate) mod app;
+pub(crate) mod boot;
 pub(crate) mod channel;
 pub(crate) mod chassis;
 pub(crate) mod fru;

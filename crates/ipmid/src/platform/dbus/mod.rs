@@ -13,7 +13,9 @@ use bmc_dbus::{error_reply, is_absence};
 use tokio::task::JoinSet;
 use zbus::{Connection, Message};
 
-use super::{Platform, PlatformError, event_log::DbusEventLog, watchdog::DbusWatchdog};
+use super::{
+    Platform, PlatformError, boot::DbusBootOptions, event_log::DbusEventLog, watchdog::DbusWatchdog,
+};
 use crate::sensors::DbusSensors;
 
 /// The platform behind `connection`. `sensors` outlives it and follows it from now on. The tasks that keep its mirrors live in `tasks` and end with it.
@@ -34,6 +36,7 @@ pub async fn connect(
     });
     Ok(Platform {
         power: Arc::new(power::DbusPower::start(connection, tasks).await?),
+        boot_options: Arc::new(DbusBootOptions::new(connection.clone())),
         watchdog: Arc::new(DbusWatchdog::new(connection.clone())),
         users: Arc::new(users::DbusUsers::start(connection, tasks).await?),
         lan: Arc::new(lan::DbusLan::start(connection, tasks).await?),
