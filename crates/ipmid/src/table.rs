@@ -18,6 +18,7 @@ pub const TABLE: &[&[Entry]] = &[
     commands::user::COMMANDS,
     commands::watchdog::COMMANDS,
     commands::chassis::COMMANDS,
+    commands::boot::COMMANDS,
     commands::lan::COMMANDS,
     commands::payload::COMMANDS,
     commands::sol::COMMANDS,

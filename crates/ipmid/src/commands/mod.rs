@@ -2,6 +2,7 @@
 
 pub(crate) mod acpi;
 pub(crate) mod app;
+pub(crate) mod boot;
 pub(crate) mod channel;
 pub(crate) mod chassis;
 pub(crate) mod firewall;

@@ -9,16 +9,21 @@ use std::{
 
 use bmc_daemon::{Channel, ChannelTable};
 use bmc_dbus::users::{UserEntry, payloads_on};
-use ipmi_wire::command::{
-    app::Guid,
-    sol_configuration::{BitRate, Progress, SolParameter},
-    watchdog::{WatchdogSetting, WatchdogState},
+use ipmi_wire::{
+    CompletionCode,
+    command::{
+        app::Guid,
+        boot::{BootOption, BootOptionData, BootOptionSelector},
+        sol_configuration::{BitRate, Progress, SolParameter},
+        watchdog::{WatchdogSetting, WatchdogState},
+    },
 };
 
 use bmc_hw::i2c::{I2c, I2cError};
 
 use super::{
     Pending, Platform, PlatformError,
+    boot::BootOptions,
     event_log::{EventLog, LogInfo, LogRecord},
     host::Host,
     i2c::Transfers,
@@ -54,6 +59,8 @@ pub(crate) struct Board {
     pub(crate) log: Mutex<(BTreeMap<u16, [u8; 16]>, u32)>,
     /// The watchdog timer, once it is set.
     pub(crate) watchdog: Mutex<Option<WatchdogState>>,
+    /// Boot options, by parameter; there are only those that are in it.
+    pub(crate) boot_options: Mutex<BTreeMap<u8, BootOption>>,
     pub(crate) frus: Mutex<BTreeMap<u8, Vec<u8>>>,
     /// How the IPMB's devices answer.
     pub(crate) ipmb: Mutex<Option<IpmbAnswer>>,
@@ -110,6 +117,7 @@ pub(crate) fn ipmid(board: &Arc<Board>) -> Ipmid {
     let channels = ChannelTable::read(std::path::Path::new("/nonexistent")).unwrap();
     let platform = Platform {
         power: board.clone(),
+        boot_options: board.clone(),
         watchdog: board.clone(),
         users: board.clone(),
         lan: board.clone(),
@@ -413,5 +421,23 @@ impl Watchdog for Board {
             }
         };
         Box::pin(ready(Ok(outcome)))
+    }
+}
+
+impl BootOptions for Board {
+    fn set(&self, option: BootOption) -> Pending<'_, Result<(), CompletionCode>> {
+        let mut options = self.boot_options.lock().unwrap();
+        let old = options.get_mut(&option.parameter).ok_or(CompletionCode(0x80));
+        Box::pin(ready(Ok(old.map(|old| *old = option))))
+    }
+
+    fn get(&self, selector: BootOptionSelector) -> Pending<'_, Result<BootOptionData, CompletionCode>> {
+        let options = self.boot_options.lock().unwrap();
+        let data = options.get(&selector.parameter).map(|option| BootOptionData {
+            invalid: option.invalid,
+            parameter: option.parameter,
+            data: option.data.clone(),
+        });
+        Box::pin(ready(Ok(data.ok_or(CompletionCode(0x80)))))
     }
 }

@@ -17,7 +17,8 @@ use tokio::task::JoinSet;
 use zbus::{Connection, Message};
 
 use super::{
-    Platform, PlatformError, event_log::DbusEventLog, i2c::Transfers, ipmb::DbusIpmb, watchdog::DbusWatchdog,
+    Platform, PlatformError, boot::DbusBootOptions, event_log::DbusEventLog, i2c::Transfers, ipmb::DbusIpmb,
+    watchdog::DbusWatchdog,
 };
 use crate::sensors::DbusSensors;
 
@@ -39,6 +40,7 @@ pub async fn connect(
     });
     Ok(Platform {
         power: Arc::new(power::DbusPower::start(connection, tasks).await?),
+        boot_options: Arc::new(DbusBootOptions::new(connection.clone())),
         watchdog: Arc::new(DbusWatchdog::new(connection.clone())),
         users: Arc::new(users::DbusUsers::start(connection, tasks).await?),
         lan: Arc::new(lan::DbusLan::start(connection, tasks).await?),
