@@ -30,8 +30,8 @@ fn a_daemon_has_a_unit_of_its_user_and_the_user_and_a_row_in_the_architecture() 
     let (users, architecture) =
         (read("systemd-units/usr/lib/sysusers.d/ferrite.conf"), read("ARCHITECTURE.md"));
     for daemon in daemons() {
-        // netipmid runs once per interface.
-        let template = if daemon == "netipmid" { "@" } else { "" };
+        // netipmid runs once per interface, consoled once per console.
+        let template = if ["netipmid", "consoled"].contains(&daemon.as_str()) { "@" } else { "" };
         let unit = read(&format!("systemd-units/usr/lib/systemd/system/{daemon}{template}.service"));
         assert!(unit.contains(&format!("\nUser={daemon}\n")), "{daemon}: another user");
         assert!(

@@ -9,7 +9,7 @@ use std::{env, ffi::OsString, path::Path, process::ExitCode};
 
 use bmc_daemon::Daemon;
 
-const DAEMONS: [Daemon; 7] = [
+const DAEMONS: [Daemon; 8] = [
     ipmid::DAEMON,
     netipmid::DAEMON,
     sensord::DAEMON,
@@ -17,6 +17,7 @@ const DAEMONS: [Daemon; 7] = [
     seld::DAEMON,
     userd::DAEMON,
     networkd::DAEMON,
+    consoled::DAEMON,
 ];
 
 fn main() -> ExitCode {

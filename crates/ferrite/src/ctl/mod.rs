@@ -3,6 +3,7 @@
 //! Each command is one file: it asks the bus for a model (plain data), and renders that as text or as JSON. Rendering knows no bus.
 
 mod bus;
+mod console;
 mod line;
 mod password;
 mod power;
@@ -26,6 +27,7 @@ commands:
   sensors    all readings with unit, age and threshold state
   power      show or change the host's power
   sessions   list IPMI LAN sessions, close one
+  console    attach to the host's serial console, show its log
   user       list, add, change and delete IPMI users
 
 options of every command:
@@ -98,8 +100,14 @@ struct Command {
     run: fn(Line) -> CommandFuture,
 }
 
-const COMMANDS: [Command; 5] =
-    [status::COMMAND, sensors::COMMAND, power::COMMAND, sessions::COMMAND, user::COMMAND];
+const COMMANDS: [Command; 6] = [
+    status::COMMAND,
+    sensors::COMMAND,
+    power::COMMAND,
+    sessions::COMMAND,
+    console::COMMAND,
+    user::COMMAND,
+];
 
 /// Runs `ferrite ctl` with what follows on the command line.
 pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -39,7 +39,7 @@ pub struct Description {
     pub bus_address: String,
     /// The simulated board's control socket.
     pub board_control: PathBuf,
-    /// Console id and socket, once there are consoles.
+    /// Console id and Unix socket.
     pub consoles: BTreeMap<String, PathBuf>,
     /// Socket of the KCS side, once there is one.
     pub host_interface: Option<PathBuf>,
@@ -164,6 +164,10 @@ fn lines_to_paste(options: &Options, stack: &Description, password_file: &Path, 
         board.display(),
         stack.board_control.display()
     ));
+    for (id, socket) in &stack.consoles {
+        let ctl = format!("DBUS_SYSTEM_BUS_ADDRESS={} {} ctl", stack.bus_address, board.with_file_name("ferrite").display());
+        text.push_str(&format!("host console: {ctl} console {id}\n          or: nc -U {}\n", socket.display()));
+    }
     text.push_str(&match options.mode {
         Mode::Detached => {
             format!("end it with: cargo xtask demo --stop --state-dir {}\n", stack.state_dir.display())

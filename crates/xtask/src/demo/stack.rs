@@ -17,15 +17,19 @@ use super::{
 };
 
 /// The daemons and the arguments that are theirs alone. They find each other in any order; this one asks least of them.
-const DAEMONS: [(&str, &[&str]); 7] = [
+const DAEMONS: [(&str, &[&str]); 8] = [
     ("userd", &[]),
     ("networkd", &[]),
     ("seld", &[]),
+    ("consoled", &["--instance", CONSOLE]),
     ("powerd", &[]),
     ("sensord", &[]),
     ("ipmid", &[]),
     ("netipmid", &["--instance", "lo"]),
 ];
+
+/// The one console of the board, by the name that OpenBMC's netipmid looks for.
+const CONSOLE: &str = "default";
 
 /// How long the stack may take from its first process to the first login.
 const START: Duration = Duration::from_secs(40);
@@ -204,7 +208,7 @@ fn describe(layout: &Layout, port: u16, login: &Login) -> Description {
         password: login.password.clone(),
         bus_address: layout.bus_address(),
         board_control: layout.board_socket(),
-        consoles: Default::default(),
+        consoles: [(CONSOLE.to_owned(), layout.console_socket())].into(),
         host_interface: None,
         daemons: Default::default(),
         state_dir: layout.dir.clone(),
