@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bmc_dbus::names::{ipmi, network, power, sel, sensors, users};
+use bmc_dbus::names::{console, ipmi, network, power, sel, sensors, users};
 use zbus::{Connection, DBusError as _, OwnedVariant, Variant, fdo};
 
 use super::Failure;
@@ -22,6 +22,8 @@ pub(super) const IPMID: Service = service("ipmid", "ipmid.service", ipmi::SERVIC
 pub(super) const USERD: Service = service("userd", "userd.service", users::SERVICE);
 /// Its names are those of its channels.
 pub(super) const NETIPMID: Service = service("netipmid", "'netipmid@*'", ipmi::CHANNEL_PREFIX);
+/// Its names are those of its consoles.
+pub(super) const CONSOLED: Service = service("consoled", "'consoled@*'", console::SERVICE_PREFIX);
 
 /// One row of `status` each; netipmid's rows are its channels.
 pub(super) const SINGLE: [Service; 6] = [

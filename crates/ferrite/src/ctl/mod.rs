@@ -3,6 +3,7 @@
 //! Each command is one file: it asks the bus for a model (plain data), and renders that as text or as JSON. Rendering knows no bus.
 
 mod bus;
+mod console;
 mod fru;
 mod line;
 mod password;
@@ -28,6 +29,7 @@ commands:
   power      show or change the host's power
   sessions   list IPMI LAN sessions, close one
   fru        what the board says of itself: show, change, save
+  console    attach to the host's serial console, show its log
   user       list, add, change and delete IPMI users
 
 options of every command:
@@ -100,8 +102,15 @@ struct Command {
     run: fn(Line) -> CommandFuture,
 }
 
-const COMMANDS: [Command; 6] =
-    [status::COMMAND, sensors::COMMAND, power::COMMAND, sessions::COMMAND, fru::COMMAND, user::COMMAND];
+const COMMANDS: [Command; 7] = [
+    status::COMMAND,
+    sensors::COMMAND,
+    power::COMMAND,
+    sessions::COMMAND,
+    console::COMMAND,
+    fru::COMMAND,
+    user::COMMAND,
+];
 
 /// Runs `ferrite ctl` with what follows on the command line.
 pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
