@@ -3,6 +3,7 @@
 //! OpenBMC's names wherever OpenBMC has them; what it lacks stands under `org.ferrite`. The XML of every interface is in
 //! `dbus-interfaces/`, and a test holds servers and proxies against it.
 
+pub mod boot;
 pub mod console;
 pub mod direct_line;
 pub mod discovery;

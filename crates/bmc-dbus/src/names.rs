@@ -19,6 +19,14 @@ pub mod ipmi {
     pub const SENSOR_NUMBERS: &str = "org.ferrite.Ipmi.SensorNumbers";
     /// What the bus name of every channel owner begins with; the channel's name follows.
     pub const CHANNEL_PREFIX: &str = "xyz.openbmc_project.Ipmi.Channel.";
+    /// What the host may send.
+    pub const RESTRICTION_MODE: &str = "xyz.openbmc_project.Control.Security.RestrictionMode";
+    /// Where that is.
+    pub const RESTRICTION_MODE_PATH: &str = "/xyz/openbmc_project/control/host0/restriction_mode";
+    /// ACPI power states as the operating system tells them.
+    pub const ACPI_POWER_STATE: &str = "xyz.openbmc_project.Control.Power.ACPIPowerState";
+    /// Where they are.
+    pub const ACPI_POWER_STATE_PATH: &str = "/xyz/openbmc_project/control/host0/acpi_power_state";
     /// Under this stand the session objects of all LAN channels, each channel's under its own name.
     pub const SESSION_ROOT: &str = "/xyz/openbmc_project/ipmi/session";
     /// A LAN session.
@@ -145,6 +153,28 @@ pub mod watchdog {
     pub const STATE_WATCHDOG: &str = "xyz.openbmc_project.State.Watchdog";
     /// Ours: the timer as IPMI has it.
     pub const WATCHDOG: &str = "org.ferrite.Watchdog";
+}
+
+/// powerd: what the host boots from.
+pub mod boot {
+    /// OpenBMC's settings daemon, whose name powerd takes where it is free.
+    pub const SETTINGS_SERVICE: &str = "xyz.openbmc_project.Settings";
+    /// The settings of all boots, and the parameters of IPMI.
+    pub const PATH: &str = "/xyz/openbmc_project/control/host0/boot";
+    /// The settings of the next boot.
+    pub const ONE_TIME_PATH: &str = "/xyz/openbmc_project/control/host0/boot/one_time";
+    /// What to boot from.
+    pub const SOURCE: &str = "xyz.openbmc_project.Control.Boot.Source";
+    /// What to boot into.
+    pub const MODE: &str = "xyz.openbmc_project.Control.Boot.Mode";
+    /// Legacy or EFI.
+    pub const TYPE: &str = "xyz.openbmc_project.Control.Boot.Type";
+    /// Whether the firmware's settings are to be cleared.
+    pub const FLAGS: &str = "xyz.openbmc_project.Control.Boot.Flags";
+    /// Whether a setting holds.
+    pub const ENABLE: &str = "xyz.openbmc_project.Object.Enable";
+    /// Ours, on [`PATH`]: the parameters as IPMI has them.
+    pub const BOOT_OPTIONS: &str = "org.ferrite.BootOptions";
 }
 
 /// seld.

@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::HostConfig;
+use crate::{ConsoleConfig, HostConfig};
 
 /// Why a board file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,9 @@ pub struct BoardConfig {
     /// The host.
     #[serde(default)]
     pub host: HostConfig,
+    /// The host's serial console.
+    #[serde(default)]
+    pub console: ConsoleConfig,
     /// hwmon devices, in the order of their hwmon numbers.
     #[serde(default, rename = "device")]
     pub devices: Vec<DeviceConfig>,

@@ -13,6 +13,7 @@ mod machine;
 mod noise;
 mod power_supply;
 mod sensor;
+mod serial_console;
 mod serve;
 mod tree;
 
@@ -22,5 +23,6 @@ pub use control::{Button, Fault, Request};
 pub use host::{Host, HostConfig, HostPhase, Wire};
 pub use lines::{Line, Lines};
 pub use sensor::SensorState;
+pub use serial_console::{ConsoleConfig, SerialConsole, burst, screen};
 pub use serve::serve;
 pub use tree::Tree;

@@ -8,7 +8,12 @@ use crate::{
 /// Every command that ipmid answers, by file.
 pub const TABLE: &[&[Entry]] = &[
     commands::app::COMMANDS,
+    commands::acpi::COMMANDS,
     commands::channel::COMMANDS,
+    commands::host_message::COMMANDS,
+    commands::master_write_read::COMMANDS,
+    commands::system_info::COMMANDS,
+    commands::firewall::COMMANDS,
     commands::session::COMMANDS,
     commands::user::COMMANDS,
     commands::watchdog::COMMANDS,

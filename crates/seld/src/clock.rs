@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Times below this count from the start of the BMC, from here on from 1970 (v2.0§37.1).
-pub const FIRST_TIME: u32 = 0x2000_0000;
+pub(crate) const FIRST_TIME: u32 = 0x2000_0000;
 /// "No time" (v2.0§37.1), which no time may be.
 const UNSPECIFIED: u32 = u32::MAX;
 /// A clock that moves by less was adjusted, not set.
@@ -12,34 +12,34 @@ const STEP: i64 = 5;
 
 /// What the kernel's clocks say, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reading {
+pub(crate) struct Reading {
     /// Since 1970, as far as the system knows.
-    pub realtime: i64,
+    pub(crate) realtime: i64,
     /// Since the BMC started, suspended time included.
-    pub uptime: i64,
+    pub(crate) uptime: i64,
 }
 
 /// What a client set, which holds until the BMC starts again. Then the system's clock is right, or nobody's is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetTime {
+pub(crate) struct SetTime {
     /// Names the start of the BMC since which it holds.
-    pub boot: String,
+    pub(crate) boot: String,
     /// The log's time at that start.
-    pub at_start: i64,
+    pub(crate) at_start: i64,
 }
 
 /// The log's time jumped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
+pub(crate) struct Step {
     /// What it was.
-    pub before: u32,
+    pub(crate) before: u32,
     /// What it is.
-    pub after: u32,
+    pub(crate) after: u32,
 }
 
 /// The log's clock.
 #[derive(Debug)]
-pub struct Clock {
+pub(crate) struct Clock {
     /// A system's clock before this was not set.
     earliest: i64,
     /// The log's time at the start of the BMC, as a client set it.
@@ -50,7 +50,7 @@ pub struct Clock {
 
 impl Clock {
     /// A clock that takes the system's time from `earliest` on for set, and that a client set to be `set` at the BMC's start.
-    pub fn new(earliest: u32, set: Option<i64>, now: Reading) -> Self {
+    pub(crate) fn new(earliest: u32, set: Option<i64>, now: Reading) -> Self {
         let mut clock = Self { earliest: earliest.into(), set, last: 0 };
         clock.last = clock.at_start(now);
         clock
@@ -66,19 +66,19 @@ impl Clock {
     }
 
     /// The log's time.
-    pub fn time(&self, now: Reading) -> u32 {
+    pub(crate) fn time(&self, now: Reading) -> u32 {
         stamp(self.at_start(now) + now.uptime)
     }
 
     /// Sets the log's time: what to keep of it, and the step where it is one.
-    pub fn set(&mut self, now: Reading, seconds: u32) -> (i64, Option<Step>) {
+    pub(crate) fn set(&mut self, now: Reading, seconds: u32) -> (i64, Option<Step>) {
         let at_start = i64::from(seconds) - now.uptime;
         self.set = Some(at_start);
         (at_start, self.observe(now))
     }
 
     /// Looks whether the time jumped since it was last looked at: somebody set it, or the system's clock.
-    pub fn observe(&mut self, now: Reading) -> Option<Step> {
+    pub(crate) fn observe(&mut self, now: Reading) -> Option<Step> {
         let at_start = self.at_start(now);
         let before = std::mem::replace(&mut self.last, at_start);
         let jumped = (at_start - before).abs() >= STEP;

@@ -17,7 +17,7 @@ use std::{
 use crate::store::NewRecord;
 
 /// Record type of a summary.
-pub const SUMMARY: u8 = 0xDE;
+pub(crate) const SUMMARY: u8 = 0xDE;
 /// The longest period between summaries.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many sensors are told apart; all others share one limit.
@@ -25,11 +25,11 @@ const SENSORS: usize = 1024;
 
 /// How much a sensor may log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Events that are logged one by one.
-    pub burst: u32,
+    pub(crate) burst: u32,
     /// In how much time.
-    pub period: Duration,
+    pub(crate) period: Duration,
 }
 
 /// Generator (LE), sensor type, number and event type: what tells sensors apart in the log.
@@ -37,7 +37,7 @@ type Sensor = ([u8; 2], u8, u8, u8, String);
 
 /// What becomes of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It is logged.
     Log(NewRecord),
     /// A storm begins: this is logged instead.
@@ -58,7 +58,7 @@ struct Watch {
 
 /// All sensors that had an event lately.
 #[derive(Debug)]
-pub struct Storms {
+pub(crate) struct Storms {
     limits: Limits,
     sensors: HashMap<Sensor, Watch>,
 }
@@ -71,12 +71,12 @@ fn sensor_of(record: &NewRecord) -> Option<Sensor> {
 
 impl Storms {
     /// No events yet.
-    pub fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self { limits, sensors: HashMap::new() }
     }
 
     /// Judges an event; records of other types are always logged.
-    pub fn judge(&mut self, now: Instant, record: NewRecord) -> Verdict {
+    pub(crate) fn judge(&mut self, now: Instant, record: NewRecord) -> Verdict {
         let Some(mut sensor) = sensor_of(&record) else { return Verdict::Log(record) };
         if self.sensors.len() >= SENSORS && !self.sensors.contains_key(&sensor) {
             sensor = Sensor::default();
@@ -105,12 +105,12 @@ impl Storms {
     }
 
     /// When [`Storms::summaries`] has something to do next.
-    pub fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Instant> {
         self.sensors.values().map(|watch| watch.ends).min()
     }
 
     /// What is to be logged of the periods that ended; `at` is the log's time.
-    pub fn summaries(&mut self, now: Instant, at: u32) -> Vec<NewRecord> {
+    pub(crate) fn summaries(&mut self, now: Instant, at: u32) -> Vec<NewRecord> {
         let mut records = Vec::new();
         self.sensors.retain(|_, watch| {
             if watch.ends > now {
@@ -125,7 +125,7 @@ impl Storms {
     }
 
     /// What is to be logged of all periods, for the daemon ends.
-    pub fn end(&mut self, at: u32) -> Vec<NewRecord> {
+    pub(crate) fn end(&mut self, at: u32) -> Vec<NewRecord> {
         let mut records = Vec::new();
         self.sensors.drain().for_each(|(_, mut watch)| watch.summarise(at, &mut records));
         records

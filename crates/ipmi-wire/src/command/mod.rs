@@ -10,6 +10,7 @@ pub mod acpi;
 pub mod app;
 pub mod app_channel;
 pub mod app_user;
+pub mod boot;
 pub mod chassis;
 pub mod firmware_firewall;
 pub mod fru;

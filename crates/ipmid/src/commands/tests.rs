@@ -98,7 +98,8 @@ async fn channel_access_is_for_channels_with_sessions() {
     assert_eq!(ask(&ipmid, APP, 0x41, &[1, 0x80]).await.unwrap(), [0x22, 4]);
     assert_eq!(ask(&ipmid, APP, 0x41, &[1, 0x40]).await.unwrap(), [0x22, 4]);
     assert_eq!(ask(&ipmid, APP, 0x41, &[1, 0]).await, Err(0xCC));
-    assert_eq!(ask(&ipmid, APP, 0x41, &[15, 0x80]).await, Err(0x82));
+    assert_eq!(ask(&ipmid, APP, 0x41, &[15, 0x80]).await.unwrap(), [0x22, 4]);
+    assert_eq!(ask(&ipmid, APP, 0x41, &[0, 0x80]).await, Err(0x82));
 }
 
 #[tokio::test]

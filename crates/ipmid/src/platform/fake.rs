@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use bmc_daemon::ChannelTable;
+use bmc_daemon::{Channel, ChannelTable};
 use bmc_dbus::users::{UserEntry, payloads_on};
 use ipmi_wire::command::{
     app::Guid,
@@ -15,10 +15,15 @@ use ipmi_wire::command::{
     watchdog::{WatchdogSetting, WatchdogState},
 };
 
+use bmc_hw::i2c::{I2c, I2cError};
+
 use super::{
     Pending, Platform, PlatformError,
     event_log::{EventLog, LogInfo, LogRecord},
+    host::Host,
+    i2c::Transfers,
     inventory::{FruDevice, Inventory},
+    ipmb::{Ipmb, IpmbAnswer, IpmbRequest},
     lan::{Interface, Lan, LanOffer},
     power::{Power, PowerAction, PowerStatus, RestorePolicy},
     sensors::Sensors,
@@ -29,8 +34,9 @@ use super::{
 };
 use crate::{
     Ipmid, Kept,
-    config::Config,
+    config::{Config, I2cDevice, IpmbDevice},
     guid::Guids,
+    restriction::Mode,
     sensors::{Hysteresis, Sensor, Snapshot, Threshold},
 };
 
@@ -49,6 +55,12 @@ pub(crate) struct Board {
     /// The watchdog timer, once it is set.
     pub(crate) watchdog: Mutex<Option<WatchdogState>>,
     pub(crate) frus: Mutex<BTreeMap<u8, Vec<u8>>>,
+    /// How the IPMB's devices answer.
+    pub(crate) ipmb: Mutex<Option<IpmbAnswer>>,
+    /// How the I2C devices answer.
+    pub(crate) i2c: Mutex<Option<Result<Vec<u8>, I2cError>>>,
+    /// The restriction mode of OpenBMC's settings daemon.
+    pub(crate) mode: Mutex<Option<Mode>>,
     /// What was asked of it, in order.
     pub(crate) asked: Mutex<Vec<String>>,
     /// Never answers an action.
@@ -106,9 +118,17 @@ pub(crate) fn ipmid(board: &Arc<Board>) -> Ipmid {
         sensors: board.clone(),
         event_log: board.clone(),
         inventory: board.clone(),
+        host: board.clone(),
+        ipmb: board.clone(),
+        i2c: Transfers::new(board.clone()),
     };
     let guids = Guids { system: Guid([1; 16]), device: Guid([2; 16]) };
-    Ipmid::new(&Config::default(), guids, Arc::new(channels), platform, Arc::new(Kept::default()))
+    let config = Config {
+        ipmb: vec![IpmbDevice { channel: 0, address: 0x2C, device: 1 }],
+        i2c: vec![I2cDevice { bus: 2, device: "/dev/i2c-4".into(), address: 0x50, write: 1, read: 16 }],
+        ..Config::default()
+    };
+    Ipmid::new(&config, guids, Arc::new(channels), platform, Arc::new(Kept::default()))
 }
 
 impl Power for Board {
@@ -293,6 +313,40 @@ impl EventLog for Board {
         self.log.lock().unwrap().0.clear();
         self.log.lock().unwrap().1 += 1;
         self.ask("clear log".to_owned())
+    }
+}
+
+impl Host for Board {
+    fn booted(&self) -> bool {
+        true
+    }
+
+    fn mode(&self) -> Option<Mode> {
+        *self.mode.lock().unwrap()
+    }
+}
+
+impl Ipmb for Board {
+    fn send<'a>(&'a self, _: &'a Channel, device: u8, request: IpmbRequest<'a>) -> Pending<'a, IpmbAnswer> {
+        let IpmbRequest { net_fn, lun, command, data } = request;
+        let asked = format!("device {device}: {net_fn:02X}/{lun} {command:02X} {data:02X?}");
+        self.asked.lock().unwrap().push(asked);
+        let answer = self.ipmb.lock().unwrap().clone().ok_or(PlatformError::Absent("the bridge"));
+        Box::pin(ready(answer))
+    }
+}
+
+impl I2c for Board {
+    fn transfer(
+        &self,
+        device: &std::path::Path,
+        address: u8,
+        write: &[u8],
+        count: u8,
+    ) -> Result<Vec<u8>, I2cError> {
+        let asked = format!("{} {address:#04x}: write {write:?}, read {count}", device.display());
+        self.asked.lock().unwrap().push(asked);
+        self.i2c.lock().unwrap().clone().unwrap_or(Err(I2cError::NoAcknowledge))
     }
 }
 

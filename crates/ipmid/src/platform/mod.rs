@@ -2,7 +2,10 @@
 
 pub mod dbus;
 pub mod event_log;
+pub mod host;
+pub mod i2c;
 pub mod inventory;
+pub mod ipmb;
 pub mod lan;
 pub mod power;
 pub mod sensors;
@@ -74,6 +77,12 @@ pub struct Platform {
     pub event_log: Arc<dyn event_log::EventLog>,
     /// FRU inventory areas.
     pub inventory: Arc<dyn inventory::Inventory>,
+    /// The host's state as others know it.
+    pub host: Arc<dyn host::Host>,
+    /// Controllers on IPMBs.
+    pub ipmb: Arc<dyn ipmb::Ipmb>,
+    /// Devices on the controller's I2C buses.
+    pub i2c: i2c::Transfers,
 }
 
 #[cfg(test)]

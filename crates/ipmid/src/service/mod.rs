@@ -3,6 +3,7 @@
 mod channel_owners;
 mod direct_line;
 mod front;
+mod host_objects;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -16,6 +17,7 @@ use bmc_dbus::{
 use tokio::task::JoinSet;
 use zbus::{Connection, OwnedVariant, message::Header};
 
+use crate::host::{attention::Attention, signals::Signals};
 use crate::{
     config::Config,
     fru::{self, FruFiles},
@@ -55,12 +57,16 @@ pub async fn serve(connection: &Connection, settings: &Settings, ready: impl FnO
     let platform = platform::dbus::connect(connection, channels, sensors, &mut tasks).await?;
     let power = Arc::clone(&platform.power);
     let owners = ChannelOwners::start(connection, channels, &mut tasks).await?;
+    tasks.spawn(Attention::start(connection, channels).await?.follow(kept.messages.subscribe()));
+    let (signals, followed) = (Signals::start(connection).await?, Arc::clone(kept));
+    tasks.spawn(async move { signals.follow(&followed).await });
     let ipmid = Ipmid::new(config, *guids, Arc::clone(channels), platform, Arc::clone(kept));
     let front = Arc::new(Front::new(ipmid, owners));
     let objects = connection.object_server();
     let line = DirectLine::new(Arc::clone(&front));
     objects.at(ipmi::PATH, line).await.context("cannot serve the direct line")?;
     objects.at(ipmi::PATH, Server(front)).await.context("cannot serve the command queue")?;
+    host_objects::serve(connection, kept, &mut tasks).await.context("cannot serve the host's settings")?;
     own_name(connection, ipmi::SERVICE).await?;
     ready();
     tokio::select! {

@@ -1,5 +1,6 @@
 //! The seams over D-Bus. What is read often is mirrored and kept by signals; what is read seldom is asked for.
 
+mod host;
 mod lan;
 mod mirror;
 mod power;
@@ -11,10 +12,13 @@ use std::sync::Arc;
 
 use bmc_daemon::ChannelTable;
 use bmc_dbus::{error_reply, is_absence};
+use bmc_hw::i2c::LinuxI2c;
 use tokio::task::JoinSet;
 use zbus::{Connection, Message};
 
-use super::{Platform, PlatformError, event_log::DbusEventLog, watchdog::DbusWatchdog};
+use super::{
+    Platform, PlatformError, event_log::DbusEventLog, i2c::Transfers, ipmb::DbusIpmb, watchdog::DbusWatchdog,
+};
 use crate::sensors::DbusSensors;
 
 /// The platform behind `connection`. `sensors` outlives it and follows it from now on. The tasks that keep its mirrors live in `tasks` and end with it.
@@ -43,6 +47,9 @@ pub async fn connect(
         sensors: Arc::new(sensors.clone()),
         event_log: Arc::new(DbusEventLog::new(connection.clone())),
         inventory: Arc::clone(sensors.inventory()),
+        host: Arc::new(host::DbusHost::start(connection, tasks).await?),
+        ipmb: Arc::new(DbusIpmb::new(connection)),
+        i2c: Transfers::new(Arc::new(LinuxI2c)),
     })
 }
 
