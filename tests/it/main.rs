@@ -19,5 +19,8 @@ mod power;
 mod restart;
 mod sensors;
 mod sessions;
+mod sol;
+mod sol_clients;
+mod sol_faults;
 mod sol_network;
 mod support;
