@@ -15,6 +15,7 @@ mod netipmid;
 mod policy;
 mod power;
 mod restart;
+mod sel;
 mod sensors;
 mod sessions;
 mod support;

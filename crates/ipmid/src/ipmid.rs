@@ -1,7 +1,7 @@
 //! What every handler is given.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU8, Ordering},
 };
 
@@ -12,8 +12,8 @@ use ipmi_wire::{
 };
 
 use crate::{
-    config::Config, dispatch::Caller, guid::Guids, identify::Identify, platform::Platform,
-    reservation::Reservations,
+    commands::PartialRecord, config::Config, dispatch::Caller, guid::Guids, identify::Identify,
+    platform::Platform, reservation::Reservations, sensors::EventEnables,
 };
 
 /// The controller's identity, its channels, and the board behind it.
@@ -31,11 +31,23 @@ pub struct Ipmid {
 pub struct Kept {
     pub(crate) identify: Identify,
     pub(crate) reservations: Reservations,
+    pub(crate) event_enables: EventEnables,
+    /// The log record that a client adds part by part.
+    partial_record: Mutex<Option<PartialRecord>>,
     /// The channel of the last Chassis Control, for Get System Restart Cause; 0 before the first.
     control_channel: AtomicU8,
 }
 
 impl Kept {
+    /// The record that is being added part by part, which is then nobody's.
+    pub(crate) fn take_partial_record(&self) -> PartialRecord {
+        self.partial_record.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
+    pub(crate) fn keep_partial_record(&self, record: PartialRecord) {
+        *self.partial_record.lock().unwrap_or_else(PoisonError::into_inner) = Some(record);
+    }
+
     pub(crate) fn control_channel(&self) -> u8 {
         self.control_channel.load(Ordering::Relaxed)
     }

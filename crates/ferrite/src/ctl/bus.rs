@@ -18,6 +18,7 @@ pub(super) struct Service {
 pub(super) const SENSORD: Service = service("sensord", "sensord.service", sensors::SERVICE);
 pub(super) const POWERD_HOST: Service = service("powerd", "powerd.service", power::HOST_SERVICE);
 pub(super) const POWERD_CHASSIS: Service = service("powerd", "powerd.service", power::CHASSIS_SERVICE);
+pub(super) const SELD: Service = service("seld", "seld.service", sel::SERVICE);
 pub(super) const USERD: Service = service("userd", "userd.service", users::SERVICE);
 /// Its names are those of its channels.
 pub(super) const NETIPMID: Service = service("netipmid", "'netipmid@*'", ipmi::CHANNEL_PREFIX);
@@ -27,7 +28,7 @@ pub(super) const SINGLE: [Service; 6] = [
     service("ipmid", "ipmid.service", ipmi::SERVICE),
     SENSORD,
     POWERD_CHASSIS,
-    service("seld", "seld.service", sel::SERVICE),
+    SELD,
     USERD,
     service("networkd", "networkd.service", network::SERVICE),
 ];

@@ -6,6 +6,8 @@ mod bus;
 mod line;
 mod password;
 mod power;
+mod sel;
+mod sel_text;
 mod sensors;
 mod sessions;
 mod status;
@@ -25,6 +27,7 @@ commands:
   status     which daemons run, power, sensors in alarm, sessions, thrown-away datagrams
   sensors    all readings with unit, age and threshold state
   power      show or change the host's power
+  sel        show, save or clear the system event log
   sessions   list IPMI LAN sessions, close one
   user       list, add, change and delete IPMI users
 
@@ -98,8 +101,8 @@ struct Command {
     run: fn(Line) -> CommandFuture,
 }
 
-const COMMANDS: [Command; 5] =
-    [status::COMMAND, sensors::COMMAND, power::COMMAND, sessions::COMMAND, user::COMMAND];
+const COMMANDS: [Command; 6] =
+    [status::COMMAND, sensors::COMMAND, power::COMMAND, sel::COMMAND, sessions::COMMAND, user::COMMAND];
 
 /// Runs `ferrite ctl` with what follows on the command line.
 pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

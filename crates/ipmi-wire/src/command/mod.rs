@@ -10,6 +10,7 @@ pub mod app;
 pub mod app_channel;
 pub mod app_user;
 pub mod chassis;
+pub mod event;
 pub mod fru;
 pub mod sdr;
 pub mod sel;

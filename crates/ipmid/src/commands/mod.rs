@@ -3,6 +3,7 @@
 pub(crate) mod app;
 pub(crate) mod channel;
 pub(crate) mod chassis;
+pub(crate) mod event;
 pub(crate) mod fru;
 pub(crate) mod lan;
 pub(crate) mod sdr;
@@ -10,6 +11,8 @@ pub(crate) mod sel;
 pub(crate) mod sensor;
 pub(crate) mod session;
 pub(crate) mod user;
+
+pub(crate) use sel::PartialRecord;
 
 #[cfg(test)]
 mod tests;

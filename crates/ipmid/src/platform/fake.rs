@@ -1,7 +1,7 @@
 //! A board that is a table: tests fill it in and see what was asked of it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     future::ready,
     net::Ipv4Addr,
     sync::{Arc, Mutex},
@@ -13,7 +13,7 @@ use ipmi_wire::command::app::Guid;
 
 use super::{
     Pending, Platform, PlatformError,
-    event_log::{EventLog, LogInfo, LogRecord},
+    event_log::{EventLog, LogInfo, LogRecord, Setting},
     inventory::{FruDevice, Inventory},
     lan::{Interface, Lan, LanOffer},
     power::{Power, PowerAction, PowerStatus, RestorePolicy},
@@ -38,6 +38,8 @@ pub(crate) struct Board {
     pub(crate) sensors: Mutex<Arc<Snapshot>>,
     /// Records by ID, and when the log was last erased.
     pub(crate) log: Mutex<(BTreeMap<u16, [u8; 16]>, u32)>,
+    pub(crate) log_settings: Mutex<HashMap<Setting, i64>>,
+    pub(crate) auxiliary_logs: Mutex<BTreeMap<u8, Vec<u8>>>,
     pub(crate) frus: Mutex<BTreeMap<u8, Vec<u8>>>,
     /// What was asked of it, in order.
     pub(crate) asked: Mutex<Vec<String>>,
@@ -185,7 +187,13 @@ impl EventLog for Board {
     fn info(&self) -> Pending<'_, LogInfo> {
         let log = self.log.lock().unwrap();
         let records = u32::try_from(log.0.len()).unwrap();
-        let info = LogInfo { records, free: 100 - records, last_erase: log.1, ..LogInfo::default() };
+        let info = LogInfo {
+            records,
+            free: 100 - records,
+            last_erase: log.1,
+            erasures: log.1,
+            ..LogInfo::default()
+        };
         Box::pin(ready(Ok(info)))
     }
 
@@ -207,7 +215,9 @@ impl EventLog for Board {
     fn delete(&self, id: u16) -> Pending<'_, u16> {
         let id = self.logged(id);
         if let Ok(id) = &id {
-            self.log.lock().unwrap().0.remove(id);
+            let mut log = self.log.lock().unwrap();
+            log.0.remove(id);
+            log.1 += 1;
         }
         Box::pin(ready(id))
     }
@@ -216,6 +226,35 @@ impl EventLog for Board {
         self.log.lock().unwrap().0.clear();
         self.log.lock().unwrap().1 += 1;
         self.ask("clear log".to_owned())
+    }
+
+    fn report(&self, record: [u8; 16]) -> Pending<'_, ()> {
+        let added = EventLog::add(self, record);
+        Box::pin(async move { added.await.map(drop) })
+    }
+
+    fn rearm<'a>(&'a self, path: &'a str, events: u16) -> Pending<'a, ()> {
+        self.ask(format!("re-arm {path} {events:04x}"))
+    }
+
+    fn setting(&self, setting: Setting) -> Pending<'_, i64> {
+        let value = self.log_settings.lock().unwrap().get(&setting).copied();
+        Box::pin(ready(value.ok_or(PlatformError::Absent("seld"))))
+    }
+
+    fn set(&self, setting: Setting, value: i64) -> Pending<'_, ()> {
+        self.log_settings.lock().unwrap().insert(setting, value);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn auxiliary(&self, log_type: u8) -> Pending<'_, Vec<u8>> {
+        let status = self.auxiliary_logs.lock().unwrap().get(&log_type).cloned();
+        Box::pin(ready(status.ok_or(PlatformError::NotPresent)))
+    }
+
+    fn set_auxiliary(&self, log_type: u8, status: Vec<u8>) -> Pending<'_, ()> {
+        self.auxiliary_logs.lock().unwrap().insert(log_type, status);
+        Box::pin(ready(Ok(())))
     }
 }
 

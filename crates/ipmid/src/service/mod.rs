@@ -3,6 +3,7 @@
 mod channel_owners;
 mod direct_line;
 mod front;
+mod sensor_numbers;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -26,6 +27,7 @@ use crate::{
 use channel_owners::ChannelOwners;
 use direct_line::DirectLine;
 use front::Front;
+use sensor_numbers::SensorNumbers;
 
 /// What outlives a connection to the bus.
 pub struct Settings {
@@ -58,6 +60,9 @@ pub async fn serve(connection: &Connection, settings: &Settings, ready: impl FnO
     let line = DirectLine::new(Arc::clone(&front));
     objects.at(ipmi::PATH, line).await.context("cannot serve the direct line")?;
     objects.at(ipmi::PATH, Server(front)).await.context("cannot serve the command queue")?;
+    let numbers = SensorNumbers { sensors: sensors.clone(), kept: Arc::clone(kept) };
+    objects.at(ipmi::PATH, numbers).await.context("cannot serve the sensor numbers")?;
+    tasks.spawn(sensor_numbers::announce(connection.clone(), sensors.clone(), Arc::clone(kept)));
     own_name(connection, ipmi::SERVICE).await?;
     ready();
     tokio::select! {

@@ -38,7 +38,7 @@ pub async fn connect(
         lan: Arc::new(lan::DbusLan::start(connection, tasks).await?),
         sessions: Arc::new(sessions::DbusSessions::new(connection, channels)),
         sensors: Arc::new(sensors.clone()),
-        event_log: Arc::new(DbusEventLog::new(connection.clone())),
+        event_log: Arc::new(DbusEventLog::start(connection, tasks).await?),
         inventory: Arc::clone(sensors.inventory()),
     })
 }
