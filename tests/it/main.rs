@@ -17,6 +17,7 @@ mod netipmid;
 mod policy;
 mod power;
 mod restart;
+mod sel;
 mod sensors;
 mod sessions;
 mod sol;

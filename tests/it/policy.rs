@@ -155,6 +155,10 @@ fn commands_come_from_channels_and_act_through_ipmid() {
         assert_eq!(rig.may_call(user, CORE, EXECUTE), executes, "{user}");
         assert_eq!(rig.may_call(user, CORE, CONNECT), executes, "{user}");
     }
+    assert!(
+        rig.may_call("seld", CORE, "org.ferrite.Ipmi.SensorNumbers.Get")
+            && !rig.may_call("seld", CORE, EXECUTE)
+    );
     for (user, acts) in [("ipmid", true), ("netipmid", false), ("seld", false), ("a stranger", false)] {
         assert_eq!(rig.may_call(user, HOST, SET), acts, "{user}");
         assert_eq!(rig.may_call(user, SENSORS, SET), acts, "{user}");

@@ -25,6 +25,7 @@ pub const TABLE: &[&[Entry]] = &[
     commands::sensor::COMMANDS,
     commands::sdr::COMMANDS,
     commands::sel::COMMANDS,
+    commands::event::COMMANDS,
     commands::fru::COMMANDS,
 ];
 

@@ -8,6 +8,8 @@ mod fru;
 mod line;
 mod password;
 mod power;
+mod sel;
+mod sel_text;
 mod sensors;
 mod sessions;
 mod status;
@@ -27,6 +29,7 @@ commands:
   status     which daemons run, power, sensors in alarm, sessions, thrown-away datagrams
   sensors    all readings with unit, age and threshold state
   power      show or change the host's power
+  sel        show, save or clear the system event log
   sessions   list IPMI LAN sessions, close one
   fru        what the board says of itself: show, change, save
   console    attach to the host's serial console, show its log
@@ -102,10 +105,11 @@ struct Command {
     run: fn(Line) -> CommandFuture,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     status::COMMAND,
     sensors::COMMAND,
     power::COMMAND,
+    sel::COMMAND,
     sessions::COMMAND,
     console::COMMAND,
     fru::COMMAND,

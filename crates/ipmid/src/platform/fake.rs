@@ -1,7 +1,7 @@
 //! A board that is a table: tests fill it in and see what was asked of it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     future::ready,
     net::Ipv4Addr,
     sync::{Arc, Mutex},
@@ -24,7 +24,7 @@ use bmc_hw::i2c::{I2c, I2cError};
 use super::{
     Pending, Platform, PlatformError,
     boot::BootOptions,
-    event_log::{EventLog, LogInfo, LogRecord},
+    event_log::{EventLog, LogInfo, LogRecord, Setting},
     host::Host,
     i2c::Transfers,
     inventory::{FruDevice, Inventory},
@@ -61,6 +61,8 @@ pub(crate) struct Board {
     pub(crate) watchdog: Mutex<Option<WatchdogState>>,
     /// Boot options, by parameter; there are only those that are in it.
     pub(crate) boot_options: Mutex<BTreeMap<u8, BootOption>>,
+    pub(crate) log_settings: Mutex<HashMap<Setting, i64>>,
+    pub(crate) auxiliary_logs: Mutex<BTreeMap<u8, Vec<u8>>>,
     pub(crate) frus: Mutex<BTreeMap<u8, Vec<u8>>>,
     /// How the IPMB's devices answer.
     pub(crate) ipmb: Mutex<Option<IpmbAnswer>>,
@@ -290,7 +292,13 @@ impl EventLog for Board {
     fn info(&self) -> Pending<'_, LogInfo> {
         let log = self.log.lock().unwrap();
         let records = u32::try_from(log.0.len()).unwrap();
-        let info = LogInfo { records, free: 100 - records, last_erase: log.1, ..LogInfo::default() };
+        let info = LogInfo {
+            records,
+            free: 100 - records,
+            last_erase: log.1,
+            erasures: log.1,
+            ..LogInfo::default()
+        };
         Box::pin(ready(Ok(info)))
     }
 
@@ -312,7 +320,9 @@ impl EventLog for Board {
     fn delete(&self, id: u16) -> Pending<'_, u16> {
         let id = self.logged(id);
         if let Ok(id) = &id {
-            self.log.lock().unwrap().0.remove(id);
+            let mut log = self.log.lock().unwrap();
+            log.0.remove(id);
+            log.1 += 1;
         }
         Box::pin(ready(id))
     }
@@ -321,6 +331,35 @@ impl EventLog for Board {
         self.log.lock().unwrap().0.clear();
         self.log.lock().unwrap().1 += 1;
         self.ask("clear log".to_owned())
+    }
+
+    fn report(&self, record: [u8; 16]) -> Pending<'_, ()> {
+        let added = EventLog::add(self, record);
+        Box::pin(async move { added.await.map(drop) })
+    }
+
+    fn rearm<'a>(&'a self, path: &'a str, events: u16) -> Pending<'a, ()> {
+        self.ask(format!("re-arm {path} {events:04x}"))
+    }
+
+    fn setting(&self, setting: Setting) -> Pending<'_, i64> {
+        let value = self.log_settings.lock().unwrap().get(&setting).copied();
+        Box::pin(ready(value.ok_or(PlatformError::Absent("seld"))))
+    }
+
+    fn set(&self, setting: Setting, value: i64) -> Pending<'_, ()> {
+        self.log_settings.lock().unwrap().insert(setting, value);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn auxiliary(&self, log_type: u8) -> Pending<'_, Vec<u8>> {
+        let status = self.auxiliary_logs.lock().unwrap().get(&log_type).cloned();
+        Box::pin(ready(status.ok_or(PlatformError::NotPresent)))
+    }
+
+    fn set_auxiliary(&self, log_type: u8, status: Vec<u8>) -> Pending<'_, ()> {
+        self.auxiliary_logs.lock().unwrap().insert(log_type, status);
+        Box::pin(ready(Ok(())))
     }
 }
 

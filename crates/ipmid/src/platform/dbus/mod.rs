@@ -47,7 +47,7 @@ pub async fn connect(
         sessions: Arc::new(sessions::DbusSessions::new(connection, channels)),
         sol: Arc::new(sol::DbusSol::new(connection)),
         sensors: Arc::new(sensors.clone()),
-        event_log: Arc::new(DbusEventLog::new(connection.clone())),
+        event_log: Arc::new(DbusEventLog::start(connection, tasks).await?),
         inventory: Arc::clone(sensors.inventory()),
         host: Arc::new(host::DbusHost::start(connection, tasks).await?),
         ipmb: Arc::new(DbusIpmb::new(connection)),
