@@ -7,6 +7,7 @@
     reason = "a failed `unwrap` here is the test failing"
 )]
 
+mod boot;
 mod contract;
 mod faults;
 mod freeipmi;
@@ -18,3 +19,4 @@ mod restart;
 mod sensors;
 mod sessions;
 mod support;
+mod watchdog;
