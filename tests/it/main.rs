@@ -7,6 +7,7 @@
     reason = "a failed `unwrap` here is the test failing"
 )]
 
+mod boot;
 mod contract;
 mod faults;
 mod freeipmi;
@@ -25,3 +26,4 @@ mod sol_clients;
 mod sol_faults;
 mod sol_network;
 mod support;
+mod watchdog;

@@ -162,7 +162,7 @@ impl Keeper {
     }
 
     async fn interrupt(&self, about: Expiration) {
-        tracing::warn!("watchdog: pre-timeout, use {:?}, interrupt {:?}", about.timer_use, about.interrupt);
+        tracing::warn!("watchdog: pre-timeout, use {}, interrupt {:?}", about.watched(), about.interrupt);
         self.log(Kind::Interrupt, &about);
         let _ = self.watch.signals.send(Signal::PreTimeout(about));
         // The system interface's interrupt is the message flags' business; no board has a line for SMI.
@@ -172,7 +172,7 @@ impl Keeper {
     }
 
     async fn expire(&self, about: Expiration) {
-        tracing::error!("watchdog: expired, use {:?}, action {:?}", about.timer_use, about.action);
+        tracing::error!("watchdog: expired, use {}, action {:?}", about.watched(), about.action);
         self.log(Kind::Expired, &about);
         let _ = self.watch.signals.send(Signal::Expired(about));
         match about.action {

@@ -91,6 +91,13 @@ pub(crate) struct Expiration {
     pub(crate) log: bool,
 }
 
+impl Expiration {
+    /// What it watched, for the journal.
+    pub(crate) fn watched(&self) -> String {
+        self.timer_use.map_or_else(|| "none".to_owned(), |timer_use| format!("{timer_use:?}"))
+    }
+}
+
 /// Why the timer did not do what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
