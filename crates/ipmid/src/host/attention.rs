@@ -10,9 +10,6 @@ use zbus::{Connection, MatchRule, Message, MessageStream, message::Type};
 
 use crate::platform::{PlatformError, dbus::platform_error};
 
-/// kcsbridge's interface on its channel's object.
-const SMS: &str = "xyz.openbmc_project.Ipmi.Channel.SMS";
-
 /// How long a channel's owner may take to set a bit.
 const DEADLINE: Duration = Duration::from_secs(2);
 /// When an owner that could not is told again.
@@ -80,7 +77,13 @@ impl Attention {
         let service = format!("{}{}", ipmi::CHANNEL_PREFIX, channel.name);
         let path = ipmi::channel_path(&channel.name);
         let method = if wanted { "setAttention" } else { "clearAttention" };
-        let call = self.connection.call_method(Some(service.as_str()), path.as_str(), Some(SMS), method, &());
+        let call = self.connection.call_method(
+            Some(service.as_str()),
+            path.as_str(),
+            Some(ipmi::CHANNEL_SMS),
+            method,
+            &(),
+        );
         match tokio::time::timeout(DEADLINE, call).await {
             Ok(reply) => reply.map(drop).map_err(|error| platform_error(&error)),
             Err(_) => Err(PlatformError::Failed(format!("no answer in {DEADLINE:?}"))),

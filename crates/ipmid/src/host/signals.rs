@@ -1,13 +1,10 @@
 //! What other daemons say that concerns the host's flags: a new event, the watchdog's warning, a reset of the host.
 
-use bmc_dbus::{names::power as names, power::PowerStatusProxy, sel::EventLogProxy};
+use bmc_dbus::{names::power as names, power::PowerStatusProxy, sel::EventLogProxy, watchdog::WatchdogProxy};
 use futures_util::{StreamExt as _, stream, stream::BoxStream};
 use zbus::{Connection, MatchRule, MessageStream, OwnedVariant, message::Type, proxy::CacheProperties};
 
 use crate::ipmid::Kept;
-
-/// powerd's watchdog.
-const WATCHDOG: &str = "org.ferrite.Watchdog";
 
 /// One of them.
 #[derive(Debug)]
@@ -36,8 +33,9 @@ impl Signals {
         let reset = power.receive_host_reset().await?.map(|_| News::HostWasReset);
         let off = MessageStream::for_match_rule(chassis_changed()?, connection, None).await?;
         let off = off.filter_map(async |message| went_off(&message.ok()?).then_some(News::HostWasReset));
-        let warns = MessageStream::for_match_rule(pre_timeout()?, connection, None).await?;
-        let warns = warns.filter_map(async |message| message.ok().map(|_| News::WatchdogWarns));
+        let watchdog =
+            WatchdogProxy::builder(connection).cache_properties(CacheProperties::No).build().await?;
+        let warns = watchdog.receive_pre_timeout().await?.map(|_| News::WatchdogWarns);
         Ok(Self(stream::select_all([added.boxed(), reset.boxed(), off.boxed(), warns.boxed()])))
     }
 
@@ -65,15 +63,6 @@ fn chassis_changed() -> zbus::Result<MatchRule<'static>> {
         .member("PropertiesChanged")
         .path(names::CHASSIS_PATH)
         .arg(0, names::CHASSIS)
-        .build()?
-        .to_owned())
-}
-
-fn pre_timeout() -> zbus::Result<MatchRule<'static>> {
-    Ok(MatchRule::builder()
-        .msg_type(Type::Signal)
-        .interface(WATCHDOG)
-        .member("PreTimeout")
         .build()?
         .to_owned())
 }

@@ -30,3 +30,34 @@ impl Transfers {
         Some(work.await.unwrap_or_else(|error| Err(I2cError::Failed(error.to_string()))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, mpsc};
+
+    use super::*;
+
+    /// A bus that answers when the test says so.
+    struct Stuck(Mutex<mpsc::Receiver<()>>);
+
+    impl I2c for Stuck {
+        fn transfer(&self, _: &std::path::Path, _: u8, _: &[u8], _: u8) -> Result<Vec<u8>, I2cError> {
+            self.0.lock().unwrap().recv().unwrap();
+            Err(I2cError::Timeout)
+        }
+    }
+
+    #[tokio::test]
+    async fn while_a_bus_is_stuck_the_next_transfer_is_refused() {
+        let (free, wait) = mpsc::channel();
+        let transfers = Transfers::new(Arc::new(Stuck(Mutex::new(wait))));
+        let transfer = || transfers.transfer("/dev/i2c-1".into(), 0x50, vec![], 1);
+        let next = async {
+            tokio::task::yield_now().await;
+            assert_eq!(transfer().await, None);
+            free.send(()).unwrap();
+        };
+        let (first, ()) = tokio::join!(transfer(), next);
+        assert_eq!(first, Some(Err(I2cError::Timeout)));
+    }
+}

@@ -9,7 +9,7 @@ use ipmi_wire::{
         Access, Command as _, app, app_channel,
         chassis::ChassisControl,
         firmware_firewall::{Definer, SetCommandEnables, SetCommandSubFunctionEnables},
-        session,
+        payload, session,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -43,12 +43,26 @@ pub(crate) const FIXED: [u8; 9] = [
     app_channel::SetChannelAccess::CMD,
 ];
 
-/// Commands with sub-functions (v2.0 appendix H): how many, and which one a request is.
-const SUB_FUNCTIONS: [(u32, u32, fn(&[u8]) -> Option<u8>); 1] =
-    [(key(NetFn::CHASSIS.value(), ChassisControl::CMD, None), 0b11_1111, |data| {
-        // Power down, power up, cycle, hard reset, diagnostic interrupt, soft shutdown.
-        data.first().map(|action| action & 0x0F)
-    })];
+/// A command with sub-functions.
+struct SubFunctions {
+    /// The command's key.
+    command: u32,
+    /// Those that there are, a bit each.
+    mask: u32,
+    /// Which one a request is.
+    of: fn(&[u8]) -> Option<u8>,
+}
+
+/// Those of v2.0 appendix H: Chassis Control's power down, power up, cycle, hard reset, diagnostic interrupt, soft shutdown.
+const SUB_FUNCTIONS: &[SubFunctions] = &[SubFunctions {
+    command: key(NetFn::CHASSIS.value(), ChassisControl::CMD, None),
+    mask: 0b11_1111,
+    of: |data| data.first().map(|action| action & 0x0F),
+}];
+
+fn sub_functions_of(command_key: u32) -> Option<&'static SubFunctions> {
+    SUB_FUNCTIONS.iter().find(|of| of.command == command_key)
+}
 
 /// The body code that a request names, as the table has it.
 pub(crate) fn group(definer: Definer) -> Option<u8> {
@@ -66,17 +80,18 @@ pub(crate) fn has_command(medium: ChannelMedium, net_fn: NetFn, command: u8, def
     match table::find(net_fn.value(), command, group(definer)) {
         Some(entry) => is_for(medium, entry),
         None => {
-            medium == ChannelMedium::Lan
-                && net_fn == NetFn::APP
-                && answered_by_the_session().contains(&command)
+            medium == ChannelMedium::Lan && net_fn == NetFn::APP && ANSWERED_BY_THE_SESSION.contains(&command)
         }
     }
 }
 
-/// Commands that the endpoint of a LAN session answers, so that they are not in ipmid's table.
-fn answered_by_the_session() -> [u8; 1] {
-    [session::SetSessionPrivilegeLevel::CMD]
-}
+/// Commands of a LAN session that its endpoint answers, so that not all of them are in ipmid's table.
+const ANSWERED_BY_THE_SESSION: [u8; 4] = [
+    session::SetSessionPrivilegeLevel::CMD,
+    payload::ActivatePayload::CMD,
+    payload::DeactivatePayload::CMD,
+    payload::SuspendResumePayloadEncryption::CMD,
+];
 
 /// Whether an entry exists for a channel of `medium`.
 pub(crate) fn is_for(medium: ChannelMedium, entry: &Entry) -> bool {
@@ -92,14 +107,14 @@ pub(crate) fn is_on(lun: u8, entry: &Entry) -> bool {
     }
 }
 
-/// Whether a command can be disabled.
+/// Whether a command can be disabled: not those that ipmid does not see.
 pub(crate) fn is_configurable(net_fn: NetFn, command: u8) -> bool {
-    net_fn != NetFn::APP || !FIXED.contains(&command)
+    net_fn != NetFn::APP || !(FIXED.contains(&command) || ANSWERED_BY_THE_SESSION.contains(&command))
 }
 
 /// The sub-functions of a command, a bit each.
 pub(crate) fn sub_functions(command_key: u32) -> u32 {
-    SUB_FUNCTIONS.iter().find(|(its, ..)| *its == command_key).map_or(0, |(_, mask, _)| *mask)
+    sub_functions_of(command_key).map_or(0, |of| of.mask)
 }
 
 impl Firewall {
@@ -143,8 +158,8 @@ impl Firewall {
         if disabled == 0 {
             return Ok(());
         }
-        let of = SUB_FUNCTIONS.iter().find(|(its, ..)| *its == entry.key()).map(|(.., of)| of);
-        let bit = of.and_then(|of| of(data)).and_then(|number| 1u32.checked_shl(number.into()));
+        let number = sub_functions_of(entry.key()).and_then(|command| (command.of)(data));
+        let bit = number.and_then(|number| 1u32.checked_shl(number.into()));
         match bit {
             Some(bit) if disabled & bit != 0 => Err(CompletionCode::SUB_FUNCTION_DISABLED),
             _ => Ok(()),

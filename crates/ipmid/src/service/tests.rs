@@ -8,6 +8,8 @@ use tokio::time::{Duration, timeout};
 
 use super::*;
 
+mod host;
+
 type Execute = (u8, u8, u8, u8, Vec<u8>);
 
 fn settings() -> Settings {
