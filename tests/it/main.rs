@@ -10,6 +10,7 @@
 mod contract;
 mod faults;
 mod freeipmi;
+mod host_interface;
 mod ipmitool;
 mod netipmid;
 mod policy;

@@ -6,7 +6,9 @@ mod example_config;
 pub mod introspection;
 mod private_bus;
 mod qmp;
+mod vm_host;
 
 pub use example_config::{example_config, read_example_config};
 pub use private_bus::PrivateBus;
 pub use qmp::Qmp;
+pub use vm_host::VmHost;
