@@ -2,8 +2,6 @@
 //!
 //! Shares only the formats (`ipmi-wire`) with Ferrite's own server.
 
-mod client;
-mod crypto;
 mod report;
 
 use std::{
@@ -14,11 +12,12 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use client::{Login, Request, Session};
-use crypto::Suite;
 use ipmi_wire::NetFn;
 use report::Report;
-use system_tests::VmHost;
+use system_tests::{
+    VmHost,
+    remote_console::{Login, Request, Session, Suite},
+};
 
 const USAGE: &str = "\
 usage: ferrite-load --host H --port P --user U --password-file F [options] <what>...

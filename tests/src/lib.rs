@@ -6,6 +6,7 @@ mod example_config;
 pub mod introspection;
 mod private_bus;
 mod qmp;
+pub mod remote_console;
 mod vm_host;
 
 pub use example_config::{example_config, read_example_config};

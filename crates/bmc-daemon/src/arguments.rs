@@ -7,6 +7,8 @@ use std::{ffi::OsString, path::PathBuf};
 pub struct Arguments {
     /// Directory of `<daemon>.toml`, `channels.toml` and the board files.
     pub config_dir: PathBuf,
+    /// The daemon's own configuration file, where it is not `<daemon>.toml` of that directory.
+    pub config: Option<PathBuf>,
     /// Directory that outlives a restart, this daemon's own. systemd names it in `$STATE_DIRECTORY`.
     pub state_dir: PathBuf,
     /// What the daemon serves where there are several of it: an interface, a host channel, a console.
@@ -41,6 +43,7 @@ impl Arguments {
         use lexopt::prelude::{Long, Short, ValueExt};
         let mut parsed = Self {
             config_dir: PathBuf::from("/etc/ferrite"),
+            config: None,
             state_dir: default_state_dir(daemon),
             instance: None,
             log_level: tracing::Level::INFO,
@@ -49,6 +52,7 @@ impl Arguments {
         while let Some(argument) = parser.next()? {
             match argument {
                 Short('h') | Long("help") => return Err(ArgumentsError::Help),
+                Long("config") => parsed.config = Some(parser.value()?.into()),
                 Long("config-dir") => parsed.config_dir = parser.value()?.into(),
                 Long("state-dir") => parsed.state_dir = parser.value()?.into(),
                 Long("instance") => parsed.instance = Some(parser.value()?.string()?),
@@ -69,6 +73,7 @@ impl Arguments {
              usage: ferrite {daemon} [options]\n\n\
              options:\n  \
                --config-dir DIR   where {daemon}.toml, channels.toml and the board files are (default /etc/ferrite)\n  \
+               --config FILE      a file in the place of {daemon}.toml\n  \
                --state-dir DIR    what must outlive a restart (default $STATE_DIRECTORY, else /var/lib/ferrite/{daemon})\n  \
                --instance NAME    which one this is, where there are several (an interface, a console)\n  \
                --log-level LEVEL  error, warn, info, debug or trace (default info)\n  \
@@ -96,13 +101,23 @@ mod tests {
 
     #[test]
     fn every_option_is_read() {
-        let parsed =
-            parse(&["--config-dir", "/c", "--state-dir=/s", "--instance", "eth0", "--log-level", "debug"])
-                .unwrap();
+        let parsed = parse(&[
+            "--config-dir",
+            "/c",
+            "--config",
+            "/f",
+            "--state-dir=/s",
+            "--instance",
+            "eth0",
+            "--log-level",
+            "debug",
+        ])
+        .unwrap();
         assert_eq!(
             parsed,
             Arguments {
                 config_dir: "/c".into(),
+                config: Some("/f".into()),
                 state_dir: "/s".into(),
                 instance: Some("eth0".into()),
                 log_level: tracing::Level::DEBUG

@@ -62,17 +62,23 @@ impl Context {
         &self.arguments.config_dir
     }
 
-    /// Reads `<name>.toml`.
+    /// The daemon's own configuration file: that of `--config`, else `<name>.toml`.
+    pub fn config_path(&self) -> PathBuf {
+        let given = self.arguments.config.clone();
+        given.unwrap_or_else(|| self.config_dir().join(self.name).with_extension("toml"))
+    }
+
+    /// Reads [`Context::config_path`].
     ///
     /// # Errors
     /// [`ConfigError`] with file, line and field.
     pub fn config<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        read_toml(&self.config_dir().join(self.name).with_extension("toml"))
+        read_toml(&self.config_path())
     }
 
     /// Something wrong with `field` of `<name>.toml`, which a check after [`Context::config`] found; `message` names the field.
     pub fn config_error(&self, field: &str, message: &impl std::fmt::Display) -> Located {
-        let path = self.config_dir().join(self.name).with_extension("toml");
+        let path = self.config_path();
         // A field that is not there has its default, and the file as a whole is at fault.
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         let sets = |line: &str| line.split('=').next().is_some_and(|key| key.trim() == field);

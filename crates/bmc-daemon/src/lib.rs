@@ -19,4 +19,4 @@ pub use channels::{Channel, ChannelMedium, ChannelTable};
 pub use config::{ConfigError, Located};
 pub use context::{Context, Daemon, RunFuture, Shutdown, main};
 pub use listen::inherited_datagram_sockets;
-pub use state::{StateError, StateFile};
+pub use state::{StateError, StateFile, replace_file};

@@ -73,11 +73,15 @@ impl<T: Serialize> StateFile<T> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(32 * 1024));
         serde_json::to_writer_pretty(&mut *bytes, value)
             .map_err(|error| StateError::new(&self.path, error.into()))?;
-        replace(&self.path, &bytes).map_err(|error| StateError::new(&self.path, error))
+        replace_file(&self.path, &bytes).map_err(|error| StateError::new(&self.path, error))
     }
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Replaces the file at `path` by one with `bytes`, of mode 0600: after a power cut at any instant it holds the old bytes or the new.
+///
+/// # Errors
+/// What the kernel says; the old file is still there.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("new");
     // A leftover of an earlier crash could have another mode: start afresh.
     match fs::remove_file(&temporary) {

@@ -3,11 +3,13 @@
 //! OpenBMC's names wherever OpenBMC has them; what it lacks stands under `org.ferrite`. The XML of every interface is in
 //! `dbus-interfaces/`, and a test holds servers and proxies against it.
 
+pub mod boot;
 pub mod console;
 pub mod direct_line;
 pub mod discovery;
 mod error_reply;
 pub mod execute;
+pub mod inventory;
 pub mod names;
 pub mod network;
 mod own_name;
@@ -16,6 +18,7 @@ pub mod sel;
 pub mod sensor_numbers;
 pub mod sensors;
 pub mod sessions;
+pub mod sol;
 pub mod users;
 pub mod watchdog;
 

@@ -19,6 +19,14 @@ pub mod ipmi {
     pub const SENSOR_NUMBERS: &str = "org.ferrite.Ipmi.SensorNumbers";
     /// What the bus name of every channel owner begins with; the channel's name follows.
     pub const CHANNEL_PREFIX: &str = "xyz.openbmc_project.Ipmi.Channel.";
+    /// What the host may send.
+    pub const RESTRICTION_MODE: &str = "xyz.openbmc_project.Control.Security.RestrictionMode";
+    /// Where that is.
+    pub const RESTRICTION_MODE_PATH: &str = "/xyz/openbmc_project/control/host0/restriction_mode";
+    /// ACPI power states as the operating system tells them.
+    pub const ACPI_POWER_STATE: &str = "xyz.openbmc_project.Control.Power.ACPIPowerState";
+    /// Where they are.
+    pub const ACPI_POWER_STATE_PATH: &str = "/xyz/openbmc_project/control/host0/acpi_power_state";
     /// Under this stand the session objects of all LAN channels, each channel's under its own name.
     pub const SESSION_ROOT: &str = "/xyz/openbmc_project/ipmi/session";
     /// A LAN session.
@@ -27,6 +35,12 @@ pub mod ipmi {
     pub const SESSION: &str = "org.ferrite.Ipmi.Session";
     /// Ours, on `CHANNEL_ROOT/<name>`: what a LAN channel offers and what it threw away.
     pub const LAN_CHANNEL: &str = "org.ferrite.Ipmi.LanChannel";
+    /// The SOL configuration of a LAN channel, OpenBMC's.
+    pub const SOL: &str = "xyz.openbmc_project.Ipmi.SOL";
+    /// Ours, beside it: bit rate, consoles, port.
+    pub const SOL_MORE: &str = "org.ferrite.Ipmi.Sol";
+    /// Under this stand the SOL configurations of all LAN channels.
+    pub const SOL_ROOT: &str = "/xyz/openbmc_project/ipmi/sol";
     /// Ours, beside [`CHANNEL_SMS`]: what happened on a host channel.
     pub const HOST_CHANNEL: &str = "org.ferrite.Ipmi.HostChannel";
     /// On `CHANNEL_ROOT/<name>`: attention of the host, kcsbridge's.
@@ -42,6 +56,12 @@ pub mod ipmi {
     #[must_use]
     pub fn channel_path(name: &str) -> String {
         format!("{CHANNEL_ROOT}/{}", path_element(name))
+    }
+
+    /// The SOL configuration of a LAN channel.
+    #[must_use]
+    pub fn sol_path(name: &str) -> String {
+        format!("{SOL_ROOT}/{}", path_element(name))
     }
 
     /// A channel's name as an element of an object path, which has letters, digits and `_` alone.
@@ -109,6 +129,8 @@ pub mod power {
     pub const POWER_STATUS: &str = "org.ferrite.Power.Status";
     /// x86-power-control's bus name for the operating system's state.
     pub const OS_SERVICE: &str = "xyz.openbmc_project.State.OperatingSystem";
+    /// The operating system's state (x86-power-control's), on [`HOST_PATH`].
+    pub const OS_STATUS: &str = "xyz.openbmc_project.State.OperatingSystem.Status";
     /// x86-power-control's bus name for the front panel's buttons.
     pub const BUTTONS_SERVICE: &str = "xyz.openbmc_project.Chassis.Buttons";
     /// A button of the front panel (x86-power-control's).
@@ -133,6 +155,28 @@ pub mod watchdog {
     pub const STATE_WATCHDOG: &str = "xyz.openbmc_project.State.Watchdog";
     /// Ours: the timer as IPMI has it.
     pub const WATCHDOG: &str = "org.ferrite.Watchdog";
+}
+
+/// powerd: what the host boots from.
+pub mod boot {
+    /// OpenBMC's settings daemon, whose name powerd takes where it is free.
+    pub const SETTINGS_SERVICE: &str = "xyz.openbmc_project.Settings";
+    /// The settings of all boots, and the parameters of IPMI.
+    pub const PATH: &str = "/xyz/openbmc_project/control/host0/boot";
+    /// The settings of the next boot.
+    pub const ONE_TIME_PATH: &str = "/xyz/openbmc_project/control/host0/boot/one_time";
+    /// What to boot from.
+    pub const SOURCE: &str = "xyz.openbmc_project.Control.Boot.Source";
+    /// What to boot into.
+    pub const MODE: &str = "xyz.openbmc_project.Control.Boot.Mode";
+    /// Legacy or EFI.
+    pub const TYPE: &str = "xyz.openbmc_project.Control.Boot.Type";
+    /// Whether the firmware's settings are to be cleared.
+    pub const FLAGS: &str = "xyz.openbmc_project.Control.Boot.Flags";
+    /// Whether a setting holds.
+    pub const ENABLE: &str = "xyz.openbmc_project.Object.Enable";
+    /// Ours, on [`PATH`]: the parameters as IPMI has them.
+    pub const BOOT_OPTIONS: &str = "org.ferrite.BootOptions";
 }
 
 /// seld.
@@ -179,6 +223,20 @@ pub mod network {
     pub const VLAN: &str = "xyz.openbmc_project.Network.VLAN";
     /// The host name.
     pub const SYSTEM_CONFIGURATION: &str = "xyz.openbmc_project.Network.SystemConfiguration";
+}
+
+/// What the board is made of, as ipmid reads it from FRU devices.
+pub mod inventory {
+    /// The ObjectManager above all of it.
+    pub const ROOT: &str = "/xyz/openbmc_project/inventory";
+    /// Above the boards.
+    pub const BOARDS: &str = "/xyz/openbmc_project/inventory/system/board";
+    /// Name and presence.
+    pub const ITEM: &str = "xyz.openbmc_project.Inventory.Item";
+    /// Manufacturer, model and numbers.
+    pub const ASSET: &str = "xyz.openbmc_project.Inventory.Decorator.Asset";
+    /// Ours: the bytes of a FRU device.
+    pub const FRU: &str = "org.ferrite.Fru";
 }
 
 /// consoled: one instance for each of the host's consoles.

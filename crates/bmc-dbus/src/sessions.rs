@@ -23,6 +23,25 @@ pub struct ListedSession {
     pub mac: Vec<u8>,
 }
 
+/// An active payload beside IPMI's own, as `org.ferrite.Ipmi.LanChannel` lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, zbus::Type)]
+pub struct ListedPayload {
+    /// The kind; 1 is SOL (v2.0 table 13-16).
+    pub payload_type: u8,
+    /// Which one of that kind, 1 to 15.
+    pub instance: u8,
+    /// The managed system's ID of the session that it is active on.
+    pub session_id: u32,
+    /// The client's port.
+    pub port: u16,
+    /// How long it has been active, in seconds.
+    pub seconds: u64,
+    /// Bytes that came from the client.
+    pub bytes_in: u64,
+    /// Bytes that the client acknowledged.
+    pub bytes_out: u64,
+}
+
 /// A LAN channel, at `/xyz/openbmc_project/Ipmi/Channel/<name>` of `xyz.openbmc_project.Ipmi.Channel.<name>`.
 #[zbus::proxy(interface = "org.ferrite.Ipmi.LanChannel")]
 pub trait LanChannel {
@@ -30,6 +49,11 @@ pub trait LanChannel {
     fn sessions(&self) -> zbus::Result<(u8, Vec<ListedSession>)>;
     /// Ends a session by the managed system's session ID.
     fn close_session(&self, session_id: u32) -> zbus::Result<()>;
+    /// Ends a payload, whatever session it is of.
+    fn deactivate_payload(&self, payload_type: u8, instance: u8) -> zbus::Result<()>;
+    /// The payloads that are active now, beside IPMI's own.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn payloads(&self) -> zbus::Result<Vec<ListedPayload>>;
     /// The cipher suites that are offered (v2.0§13.20).
     #[zbus(property(emits_changed_signal = "const"))]
     fn cipher_suites(&self) -> zbus::Result<Vec<u8>>;
@@ -100,12 +124,14 @@ pub trait Session {
 mod tests {
     use zbus::Type as _;
 
-    use super::ListedSession;
+    use super::{ListedPayload, ListedSession};
 
     #[test]
     fn a_listed_session_is_what_the_interface_says() {
         let xml = include_str!("../../../dbus-interfaces/org.ferrite.Ipmi.LanChannel.xml");
         let wanted = format!("name=\"sessions\" type=\"a{}\"", ListedSession::SIGNATURE);
+        assert!(xml.contains(&wanted), "{wanted}");
+        let wanted = format!("name=\"Payloads\" type=\"a{}\"", ListedPayload::SIGNATURE);
         assert!(xml.contains(&wanted), "{wanted}");
     }
 }

@@ -156,6 +156,11 @@ impl Board {
         Ok(())
     }
 
+    /// The host.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
     /// The lines' levels.
     pub fn lines(&self) -> &Lines {
         &self.lines

@@ -1,11 +1,14 @@
 //! The board's description.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::HostConfig;
+use crate::{ConsoleConfig, HostConfig};
 
 /// Why a board file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -50,12 +53,39 @@ pub struct BoardConfig {
     /// The host.
     #[serde(default)]
     pub host: HostConfig,
+    /// The host's serial console.
+    #[serde(default)]
+    pub console: ConsoleConfig,
     /// hwmon devices, in the order of their hwmon numbers.
     #[serde(default, rename = "device")]
     pub devices: Vec<DeviceConfig>,
     /// Power supplies, PMBus devices after the others.
     #[serde(default, rename = "psu")]
     pub supplies: Vec<SupplyConfig>,
+    /// EEPROMs with FRU information.
+    #[serde(default, rename = "eeprom")]
+    pub eeproms: Vec<EepromConfig>,
+}
+
+/// An EEPROM on an I2C bus, as the at24 driver shows it, with the FRU information that the factory wrote.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EepromConfig {
+    /// I2C bus.
+    pub bus: u32,
+    /// 7-bit address.
+    pub address: u16,
+    /// Bytes.
+    pub size: u16,
+    /// Chassis fields by name, as `ferrite ctl fru` names them.
+    #[serde(default)]
+    pub chassis: BTreeMap<String, String>,
+    /// Board fields.
+    #[serde(default)]
+    pub board: BTreeMap<String, String>,
+    /// Product fields.
+    #[serde(default)]
+    pub product: BTreeMap<String, String>,
 }
 
 /// Power drawn from the supplies, in watts.

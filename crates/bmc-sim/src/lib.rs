@@ -6,12 +6,14 @@
 mod board;
 mod config;
 pub mod control;
+mod eeprom;
 mod host;
 mod lines;
 mod machine;
 mod noise;
 mod power_supply;
 mod sensor;
+mod serial_console;
 mod serve;
 mod tree;
 
@@ -21,5 +23,6 @@ pub use control::{Button, Fault, Request};
 pub use host::{Host, HostConfig, HostPhase, Wire};
 pub use lines::{Line, Lines};
 pub use sensor::SensorState;
+pub use serial_console::{ConsoleConfig, SerialConsole, burst, screen};
 pub use serve::serve;
 pub use tree::Tree;

@@ -8,15 +8,16 @@ use serde_json::json;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
-    sync::{broadcast, mpsc},
+    sync::{Notify, broadcast, mpsc},
     task::JoinSet,
     time::MissedTickBehavior,
 };
 
 use crate::{
-    Board, Line, Request, Tree, Wire,
+    Board, Line, Request, SerialConsole, Tree, Wire,
     control::Reply,
     machine::{self, Said},
+    serial_console::{Pty, run as run_console},
 };
 
 /// How often the host and its lines move on.
@@ -37,6 +38,9 @@ struct Shared {
     changes: broadcast::Sender<(Line, bool)>,
     wires: mpsc::Sender<Wire>,
     machine: Option<u32>,
+    console: Rc<RefCell<SerialConsole>>,
+    /// The console has something to print.
+    printed: Rc<Notify>,
 }
 
 impl Shared {
@@ -69,6 +73,13 @@ impl Shared {
     fn tick(&mut self, sample: bool) -> anyhow::Result<()> {
         self.board.step(TICK.as_secs_f64());
         self.announce();
+        let host = self.board.host();
+        let mut console = self.console.borrow_mut();
+        console.step(host.phase(), host.boots, TICK.as_secs_f64());
+        if console.has_output() {
+            self.printed.notify_one();
+        }
+        drop(console);
         if sample {
             self.show()?;
         }
@@ -114,18 +125,32 @@ pub async fn serve(
     let tree = Tree::create(dir, &mut board).context("cannot make the hwmon tree")?;
     let gpio = bind(&dir.join("run/gpio.sock"))?;
     let control = bind(&dir.join("run/board.sock"))?;
-    let changes = broadcast::Sender::new(BACKLOG);
+    let (changes, printed) = (broadcast::Sender::new(BACKLOG), Rc::new(Notify::new()));
     let (wires, machines_end) = mpsc::channel(WIRES);
     if guest.is_some() {
         board.host_mut().attach_machine();
     }
-    let shared = Rc::new(RefCell::new(Shared { board, tree, changes, wires, machine: None }));
+    let baud = board.config().console.baud;
+    let console = Rc::new(RefCell::new(SerialConsole::new(board.host().phase(), board.host().boots)));
+    printed.notify_one();
+    let (screen, output) = (Rc::clone(&console), Rc::clone(&printed));
+    let terminal = async {
+        // A machine has a serial console of its own.
+        if guest.is_some() {
+            return std::future::pending().await;
+        }
+        let pty = Pty::create(&dir.join("dev/ttyVUART0")).context("cannot make the host's serial console")?;
+        run_console(pty, screen, output, baud).await
+    };
+    let shared =
+        Rc::new(RefCell::new(Shared { board, tree, changes, wires, machine: None, console, printed }));
     tracing::info!("the board is in {}", dir.display());
     let tasks = tokio::task::LocalSet::new();
     tasks
         .run_until(async {
             tokio::select! {
                 result = run_clock(shared.clone()) => result,
+                result = terminal => result,
                 result = accept(gpio, shared.clone(), serve_lines) => result,
                 result = accept(control, shared.clone(), serve_control) => result,
                 result = run_machine(guest, machines_end, &shared) => result,

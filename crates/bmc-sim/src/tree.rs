@@ -9,7 +9,7 @@ use std::{
 
 use nix::{sys::stat::Mode, unistd::mkfifo};
 
-use crate::{Board, Fault, sensor::Sensor};
+use crate::{Board, Fault, eeprom, sensor::Sensor};
 
 /// The tree of one board below `<dir>/sys`. Files change by rename, so that a reader never sees half a number, and only when their
 /// text does.
@@ -54,6 +54,7 @@ impl Tree {
         }
         fs::create_dir_all(root.join("class/hwmon"))?;
         fs::create_dir_all(root.join("bus/i2c/devices"))?;
+        eeprom::show(&root, &board.config().eeproms)?;
         let mut tree = Self { root, devices: devices(board), next_number: 0, shown: BTreeMap::new() };
         tree.update(board)?;
         Ok(tree)

@@ -19,6 +19,7 @@ pub mod record;
 pub mod rmcp;
 pub mod rmcp_plus;
 pub mod session_v15;
+pub mod sol;
 pub mod system_interface;
 pub mod vm_serial;
 

@@ -1,9 +1,11 @@
 //! `ipmid.toml`.
 
+use std::path::PathBuf;
+
 use ipmi_wire::command::app::{DeviceId, DeviceSupport};
 use serde::Deserialize;
 
-use crate::platform::inventory::FruFile;
+use crate::fru::FruFile;
 
 /// The settings; each has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -13,6 +15,78 @@ pub struct Config {
     pub device: Device,
     /// FRU inventory areas, `[[fru]]`.
     pub fru: Vec<FruFile>,
+    /// Devices that Send Message reaches, `[[ipmb]]`.
+    pub ipmb: Vec<IpmbDevice>,
+    /// Devices that Master Write-Read reaches, `[[i2c]]`.
+    pub i2c: Vec<I2cDevice>,
+}
+
+/// A controller on an IPMB that ipmbbridge knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IpmbDevice {
+    /// The channel's number.
+    pub channel: u8,
+    /// The device's address as IPMI writes it, in eight bits.
+    pub address: u8,
+    /// Its number in ipmbbridge's configuration.
+    pub device: u8,
+}
+
+/// A device on an I2C bus, and what may be done with it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, try_from = "I2cFields")]
+pub struct I2cDevice {
+    /// The number of the private bus as requests have it, 0 to 7.
+    pub bus: u8,
+    /// The kernel's device of that bus.
+    pub device: PathBuf,
+    /// The device's address in seven bits, 08h to 77h.
+    pub address: u8,
+    /// Most bytes of one write. What a device only reads from takes its register's number: 1, or 2 for a large EEPROM. More lets
+    /// callers change the device.
+    pub write: u8,
+    /// Most bytes of one read.
+    pub read: u8,
+}
+
+/// The fields of [`I2cDevice`] before they are checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct I2cFields {
+    bus: u8,
+    device: PathBuf,
+    address: u8,
+    #[serde(default = "register_number")]
+    write: u8,
+    #[serde(default = "most_of_a_message")]
+    read: u8,
+}
+
+fn register_number() -> u8 {
+    1
+}
+
+/// As much as every system interface has room for.
+fn most_of_a_message() -> u8 {
+    32
+}
+
+impl TryFrom<I2cFields> for I2cDevice {
+    type Error = String;
+
+    fn try_from(fields: I2cFields) -> Result<Self, String> {
+        let I2cFields { bus, device, address, write, read } = fields;
+        if bus > 7 {
+            return Err(format!("bus {bus} is not 0 to 7"));
+        }
+        if !(0x08..=0x77).contains(&address) {
+            return Err(format!(
+                "address {address:#04x} is not 0x08 to 0x77\nhint: it is the address in seven bits"
+            ));
+        }
+        Ok(Self { bus, device, address, write, read })
+    }
 }
 
 /// What the controller can do, for Get Device ID and its locator record alike.
@@ -97,6 +171,7 @@ impl Device {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fru::Access;
 
     #[test]
     fn the_example_file_names_every_key_with_its_default() {
@@ -105,5 +180,20 @@ mod tests {
         assert_eq!(example.device, device);
         let fru = &example.fru[0];
         assert_eq!((fru.id, fru.entity, fru.instance), (0, 7, 1));
+        assert_eq!((fru.access, fru.create, fru.read_only, fru.unchecked), (Access::Bytes, 0, false, false));
+        assert_eq!(example.ipmb, [IpmbDevice { channel: 0, address: 0x2C, device: 1 }]);
+        let i2c = &example.i2c[0];
+        assert_eq!((i2c.bus, i2c.address, i2c.write, i2c.read), (2, 0x50, 1, 32));
+    }
+
+    #[test]
+    fn an_i2c_device_that_cannot_be_is_refused_with_its_reason() {
+        let device = |fields: &str| {
+            let fields = format!("{{\"device\": \"/dev/i2c-4\", {fields}}}");
+            serde_json::from_str::<I2cDevice>(&fields).map_err(|error| error.to_string())
+        };
+        assert!(device("\"bus\": 2, \"address\": 80").is_ok());
+        assert!(device("\"bus\": 2, \"address\": 160").unwrap_err().contains("seven bits"));
+        assert!(device("\"bus\": 8, \"address\": 80").unwrap_err().contains("0 to 7"));
     }
 }

@@ -1,7 +1,7 @@
 //! What every handler is given.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU8, Ordering},
 };
 
@@ -12,8 +12,17 @@ use ipmi_wire::{
 };
 
 use crate::{
-    config::Config, dispatch::Caller, guid::Guids, identify::Identify, platform::Platform,
+    commands::PartialRecord,
+    config::{Config, I2cDevice, IpmbDevice},
+    dispatch::{Caller, Entry},
+    guid::Guids,
+    host::{HostMessages, HostSettings},
+    identify::Identify,
+    platform::Platform,
     reservation::Reservations,
+    restriction::{HostState, Restrictions},
+    sensors::EventEnables,
+    stored::Stored,
 };
 
 /// The controller's identity, its channels, and the board behind it.
@@ -21,6 +30,10 @@ pub struct Ipmid {
     pub(crate) device_id: DeviceId,
     pub(crate) guids: Guids,
     pub(crate) channels: Arc<ChannelTable>,
+    /// Where Send Message reaches.
+    pub(crate) ipmb: Vec<IpmbDevice>,
+    /// Where Master Write-Read reaches.
+    pub(crate) i2c: Vec<I2cDevice>,
     /// The board.
     pub(crate) platform: Platform,
     pub(crate) kept: Arc<Kept>,
@@ -31,11 +44,43 @@ pub struct Ipmid {
 pub struct Kept {
     pub(crate) identify: Identify,
     pub(crate) reservations: Reservations,
+    /// What waits for the host.
+    pub(crate) messages: HostMessages,
+    /// What the host set.
+    pub(crate) host: Stored<HostSettings>,
+    /// What channels may send.
+    pub(crate) restrictions: Stored<Restrictions>,
+    pub(crate) event_enables: EventEnables,
+    /// The log record that a client adds part by part.
+    partial_record: Mutex<Option<PartialRecord>>,
     /// The channel of the last Chassis Control, for Get System Restart Cause; 0 before the first.
     control_channel: AtomicU8,
+    /// Held by who changes the configuration of Serial over LAN.
+    pub(crate) sol_changes: tokio::sync::Mutex<()>,
 }
 
 impl Kept {
+    /// With what was stored of an earlier run.
+    pub(crate) fn new(host: HostSettings, restrictions: Restrictions) -> Self {
+        let (host, restrictions) = (Stored::new(host), Stored::new(restrictions));
+        Self { host, restrictions, ..Self::default() }
+    }
+
+    /// The host was reset or lost its power: nothing waits for the software that ran on it.
+    pub(crate) fn host_was_reset(&self) {
+        self.messages.clear(u8::MAX);
+        self.host.change(HostSettings::host_was_reset);
+    }
+
+    /// The record that is being added part by part, which is then nobody's.
+    pub(crate) fn take_partial_record(&self) -> PartialRecord {
+        self.partial_record.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
+    pub(crate) fn keep_partial_record(&self, record: PartialRecord) {
+        *self.partial_record.lock().unwrap_or_else(PoisonError::into_inner) = Some(record);
+    }
+
     pub(crate) fn control_channel(&self) -> u8 {
         self.control_channel.load(Ordering::Relaxed)
     }
@@ -54,7 +99,22 @@ impl Ipmid {
         platform: Platform,
         kept: Arc<Kept>,
     ) -> Self {
-        Self { device_id: config.device.device_id(), guids, channels, platform, kept }
+        let (ipmb, i2c) = (config.ipmb.clone(), config.i2c.clone());
+        Self { device_id: config.device.device_id(), guids, channels, ipmb, i2c, platform, kept }
+    }
+
+    /// Whether `caller` may have `entry` run with `data`.
+    ///
+    /// # Errors
+    /// As [`Restrictions::admit`].
+    pub(crate) fn admit(&self, caller: &Caller, entry: &Entry, data: &[u8]) -> Result<(), CompletionCode> {
+        self.kept.restrictions.get(|restrictions| {
+            let host_state = || HostState {
+                mode: self.platform.host.mode().unwrap_or(restrictions.mode),
+                booted: self.platform.host.booted(),
+            };
+            restrictions.admit(caller, entry, data, host_state)
+        })
     }
 
     /// The channel that a request names.

@@ -6,13 +6,17 @@
 mod commands;
 pub mod config;
 pub mod dispatch;
+pub mod fru;
 pub mod guid;
+mod host;
 mod identify;
 mod ipmid;
 pub mod platform;
 mod reservation;
+pub mod restriction;
 pub mod sensors;
 pub mod service;
+mod stored;
 pub mod table;
 
 use std::sync::Arc;
@@ -20,8 +24,8 @@ use std::sync::Arc;
 use bmc_daemon::{Context, Daemon};
 
 use config::Config;
+use fru::FruFiles;
 use guid::Guids;
-use platform::inventory::FruFiles;
 use sensors::DbusSensors;
 use service::Settings;
 
@@ -37,15 +41,28 @@ pub const DAEMON: Daemon = Daemon {
 async fn run(context: Context) -> anyhow::Result<()> {
     let config: Config = context.config()?;
     let frus = Arc::new(FruFiles::new(config.fru.clone()));
+    let host_file = context.state_file("host.json")?;
+    let restrictions_file = context.state_file("restrictions.json")?;
+    let host = host_file.load()?.unwrap_or_default();
+    let restrictions = restrictions_file.load()?.unwrap_or_default();
+    let kept = Arc::new(Kept::new(host, restrictions));
     let settings = Settings {
-        sensors: DbusSensors::new(context.state_file("sensor-numbers.json")?, frus),
+        sensors: DbusSensors::new(context.state_file("sensor-numbers.json")?, frus.clone()),
+        frus,
         config,
         guids: Guids::load(&context)?,
         channels: Arc::new(context.channels()?),
-        kept: Arc::default(),
+        kept: Arc::clone(&kept),
     };
-    bmc_daemon::keep_connected(&context, async |connection| {
+    let serve = bmc_daemon::keep_connected(&context, async |connection| {
         service::serve(&connection, &settings, || context.ready()).await
-    })
-    .await
+    });
+    let result = tokio::select! {
+        result = serve => result,
+        () = kept.host.keep(&host_file) => Ok(()),
+        () = kept.restrictions.keep(&restrictions_file) => Ok(()),
+    };
+    kept.host.write(&host_file);
+    kept.restrictions.write(&restrictions_file);
+    result
 }

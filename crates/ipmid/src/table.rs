@@ -8,15 +8,24 @@ use crate::{
 /// Every command that ipmid answers, by file.
 pub const TABLE: &[&[Entry]] = &[
     commands::app::COMMANDS,
+    commands::acpi::COMMANDS,
     commands::channel::COMMANDS,
+    commands::host_message::COMMANDS,
+    commands::master_write_read::COMMANDS,
+    commands::system_info::COMMANDS,
+    commands::firewall::COMMANDS,
     commands::session::COMMANDS,
     commands::user::COMMANDS,
     commands::watchdog::COMMANDS,
     commands::chassis::COMMANDS,
+    commands::boot::COMMANDS,
     commands::lan::COMMANDS,
+    commands::payload::COMMANDS,
+    commands::sol::COMMANDS,
     commands::sensor::COMMANDS,
     commands::sdr::COMMANDS,
     commands::sel::COMMANDS,
+    commands::event::COMMANDS,
     commands::fru::COMMANDS,
 ];
 
@@ -79,6 +88,8 @@ mod tests {
                 panic!("not five columns: {line}");
             };
             let group = (group != "-").then(|| byte(group));
+            // What a payload needs beyond the least that there is, is configured (v2.0 appendix G, note on 48h and 49h).
+            let privilege = if privilege == "payload-dep." { "User" } else { privilege };
             (key(byte(net_fn), byte(command), group), (name, privilege))
         };
         lines.map(row).collect()

@@ -77,6 +77,7 @@ fn user(channel: u8, entry: CredentialEntry) -> Option<User> {
         name: entry.name.into_bytes(),
         enabled: entry.enabled,
         max_privilege: limit,
+        sol: true,
         secret,
     })
 }

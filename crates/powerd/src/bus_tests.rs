@@ -67,11 +67,12 @@ async fn stand() -> Stand {
     let state = dir.path().join("power.json");
     let (core, view) = core::Core::new(&config::Settings::default(), lines, source, state).unwrap();
     let watch = watchdog::Watch::new(dir.path().join("watchdog.json"), "boot".to_owned());
-    let Parts { handle, watch, core, stop, .. } = Parts::start(core, view, Arc::new(watch));
+    let options = boot::Boot::new(dir.path().join("boot.json"), "boot").unwrap();
+    let Parts { objects, core, stop, .. } = Parts::start(core, view, watch, options);
     let (ready, served) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {
         let ready = || ready.send(()).unwrap();
-        on_bus(&server, &handle, &watch, ready).await.unwrap();
+        objects.on_bus(&server, ready).await.unwrap();
     });
     served.await.unwrap();
     Stand { dir, told, stop, core, client, _bus: bus }
@@ -329,6 +330,44 @@ async fn openbmcs_own_ipmid_can_set_start_and_feed_the_watchdog() {
         assert!(openbmc.set_interval(u64::MAX).await.is_err());
         let kept = std::fs::read_to_string(stand.dir.path().join("watchdog.json")).unwrap();
         assert!(kept.contains("\"running\": true"), "{kept}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn boot_options_and_openbmcs_settings_are_two_sides_of_one_thing() {
+    within(async {
+        let stand = stand().await;
+        let options = bmc_dbus::boot::BootOptionsProxy::new(&stand.client).await.unwrap();
+        let once = bmc_dbus::names::boot::ONE_TIME_PATH;
+        let settings = zbus::fdo::PropertiesProxy::builder(&stand.client)
+            .destination(bmc_dbus::names::boot::SETTINGS_SERVICE)
+            .path(once)
+            .build()
+            .await
+            .unwrap();
+        let interface = |name: &'static str| zbus::names::InterfaceName::from_static_str(name).unwrap();
+        let (source, enable) =
+            (interface(bmc_dbus::names::boot::SOURCE), interface(bmc_dbus::names::boot::ENABLE));
+        let mut changes = settings.receive_properties_changed().await.unwrap();
+        assert_eq!(options.set(5, false, &[0x80, 0x04, 0, 0, 0]).await.unwrap(), 0);
+        let mut seen = std::collections::BTreeSet::new();
+        while seen.len() < 3 {
+            let change = changes.next().await.unwrap();
+            seen.extend(change.args().unwrap().changed_properties.keys().map(|name| (*name).to_owned()));
+        }
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["BootSource", "BootType", "Enabled"]);
+        let network = format!("{}Network", bmc_dbus::boot::SOURCE);
+        let got: String = settings.get(source.clone(), "BootSource").await.unwrap().try_into().unwrap();
+        assert_eq!(got, network);
+        let disk = zbus::Variant::from(format!("{}Disk", bmc_dbus::boot::SOURCE));
+        settings.set(source.clone(), "BootSource", &disk).await.unwrap();
+        assert_eq!(options.get(5, 0).await.unwrap(), (0, false, vec![0x80, 0x08, 0, 0, 0]));
+        settings.set(enable, "Enabled", &zbus::Variant::Bool(false)).await.unwrap();
+        assert_eq!(options.get(5, 0).await.unwrap().2[0], 0);
+        assert!(settings.set(source, "BootSource", &zbus::Variant::from("Tape")).await.is_err());
+        assert_eq!(options.get(50, 0).await.unwrap(), (0x80, false, vec![]));
+        assert!(std::fs::read_to_string(stand.dir.path().join("boot.json")).unwrap().contains("\"Disk\""));
     })
     .await;
 }

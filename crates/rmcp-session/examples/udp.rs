@@ -26,7 +26,7 @@ impl Random for Kernel {
 
 fn user(slot: u8, name: &str, max_privilege: Privilege) -> User {
     let secret = Secret::new(b"secret").expect("is short");
-    User { slot, name: name.into(), enabled: true, max_privilege: Some(max_privilege), secret }
+    User { slot, name: name.into(), enabled: true, max_privilege: Some(max_privilege), sol: true, secret }
 }
 
 fn answer(request: &Request) -> (CompletionCode, &'static [u8]) {

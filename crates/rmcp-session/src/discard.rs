@@ -30,6 +30,7 @@ discards! {
     NoRandom = "no random bytes",
     SessionGone = "answer for a session that is gone",
     LoginRefused = "login refused",
+    PayloadInactive = "payload not active",
     HalfOpenReplaced = "handshake replaced by a newer one",
     HandshakeExpired = "handshake not finished in time",
 }

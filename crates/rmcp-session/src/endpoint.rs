@@ -10,7 +10,7 @@ use ipmi_wire::{
 
 use crate::{
     CloseReason, Discard, Discards, Event, Random, RequestToken, Secret, SessionState, SessionSummary,
-    Settings, Transmit, User,
+    Settings, SolClose, Transmit, User,
     handshake::{Handshake, Handshakes, Step},
     lockout::Failures,
     session::Session,
@@ -71,6 +71,7 @@ impl Endpoint {
                 None => self.end_session(id, CloseReason::UserChanged),
             }
         }
+        self.end_sol_without_right(SolClose::UserChanged);
     }
 
     /// What the user of a session may do now; `None` where the session has no right to be any more.
@@ -171,13 +172,16 @@ impl Endpoint {
         }
     }
 
-    /// When [`Endpoint::handle_timeout`] has something to do next.
+    /// When [`Endpoint::handle_timeout`] or [`Endpoint::transmit_sol`] has something to do next.
     pub fn next_timeout(&self) -> Option<Instant> {
         let limits = &self.settings.limits;
         let sessions =
             self.sessions.iter().filter_map(|session| session.last_active.checked_add(limits.idle)).min();
         let handshakes = self.handshakes.next_timeout(limits.handshake);
-        [sessions, handshakes, self.sessionless.next_timeout()].into_iter().flatten().min()
+        [sessions, handshakes, self.sessionless.next_timeout(), self.sol_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The next datagram to send; ask until there is none, after every other call.
@@ -216,7 +220,10 @@ impl Endpoint {
     /// Ends a session, if it is there, and tells.
     pub(crate) fn end_session(&mut self, id: u32, reason: CloseReason) {
         if let Some(at) = self.sessions.iter().position(|session| session.id == id) {
-            let session = self.sessions.remove(at);
+            let mut session = self.sessions.remove(at);
+            let closed =
+                session.sol.take().map(|sol| Event::SolClosed(sol.summary(&session), SolClose::Session));
+            self.events.extend(closed);
             self.events.push_back(Event::SessionClosed(session.summary(), reason));
         }
     }

@@ -8,7 +8,7 @@ use std::{
 
 use ipmi_wire::{Lun, NetFn, Privilege};
 
-use crate::CipherSuite;
+use crate::{CipherSuite, SolClose, SolInput, SolSummary};
 
 /// A datagram to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,14 @@ pub enum Event {
     SessionOpened(SessionSummary),
     /// A session has ended; requests of it that are still being executed need no answer any more.
     SessionClosed(SessionSummary, CloseReason),
+    /// SOL was activated: the host's console is wanted.
+    SolOpened(SolSummary),
+    /// SOL ended.
+    SolClosed(SolSummary, SolClose),
+    /// The client of the session with this ID sends to the host's console; [`crate::Endpoint::sol_input_done`] when it is there.
+    SolInput(u32, SolInput),
+    /// There is room again for output of the session with this ID, whose [`crate::Endpoint::sol_room`] was 0.
+    SolDrained(u32),
     /// A login was refused.
     LoginFailed {
         /// Where it came from.

@@ -8,7 +8,14 @@
 //! ```
 //!
 //! It answers by itself what concerns sessions only: presence pings, Get Channel Authentication Capabilities, Get Channel Cipher
-//! Suites, Set Session Privilege Level and Close Session. Citations such as `v2.0§13.17` name the IPMI 2.0 specification.
+//! Suites, Set Session Privilege Level, Close Session, and the activation of Serial over LAN, whose characters it carries:
+//!
+//! ```text
+//! client --SOL packets--> Endpoint --Event::SolInput--> console   (and --sol_input_done-->)
+//!        <--transmit_sol--         <----sol_output-----
+//! ```
+//!
+//! Citations such as `v2.0§13.17` name the IPMI 2.0 specification.
 
 mod constant_time;
 mod discard;
@@ -24,6 +31,7 @@ mod requests;
 mod session;
 mod sessionless;
 mod settings;
+mod sol;
 mod suite;
 mod user;
 mod window;
@@ -35,6 +43,7 @@ pub use event::{
     SessionSummary, Transmit,
 };
 pub use settings::{Limits, Lockout, Settings};
+pub use sol::{MEMORY as SOL_MEMORY, SolClose, SolInput, SolParameters, SolSummary};
 pub use suite::CipherSuite;
 pub use user::{Random, RandomFailed, Secret, User};
 

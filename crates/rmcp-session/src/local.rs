@@ -1,10 +1,13 @@
 //! The commands that the endpoint answers itself: those about sessions only.
 
+use std::time::Instant;
+
 use ipmi_wire::{
     CompletionCode, NetFn, Privilege,
     codec::{Decode, Encode},
     command::{
         Command,
+        payload::{ActivatePayload, DeactivatePayload, SuspendResumePayloadEncryption},
         session::{
             ChannelAuthenticationCapabilities, ChannelCipherSuites, CloseSession, CloseSessionRequest,
             GetChannelAuthenticationCapabilities, GetChannelCipherSuites, SessionPrivilegeLevel,
@@ -39,6 +42,7 @@ impl Endpoint {
     /// Executes a command that concerns sessions; `None` for any other, and for what a user asks of another channel.
     pub(crate) fn answer_locally(
         &mut self,
+        now: Instant,
         message: &LanMessage<'_>,
         session: Option<SessionRef>,
     ) -> Option<Outcome> {
@@ -57,6 +61,9 @@ impl Endpoint {
                 close = Some(ends);
                 Vec::new()
             }),
+            ActivatePayload::CMD => self.activate_payload(now, message.data, session),
+            DeactivatePayload::CMD => self.deactivate_payload(message.data, session),
+            SuspendResumePayloadEncryption::CMD => self.payload_encryption(message.data, session),
             _ => return None,
         };
         let reply = match result {

@@ -380,6 +380,8 @@ impl Endpoint {
             inbound: Window::new(),
             outbound: 0,
             requests: Requests::default(),
+            sol: None,
+            sol_farewell: false,
             login: Some(Login { tag: message.tag, code: message.code.to_vec(), reply }),
         }
     }

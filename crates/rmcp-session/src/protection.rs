@@ -17,6 +17,9 @@ use crate::{CipherSuite, Discard, constant_time};
 /// Bytes of an AES block, and of an initialization vector.
 const BLOCK: usize = 16;
 
+/// Where the session header begins in a datagram.
+const START: usize = rmcp::Header::LENGTH;
+
 /// The keys of an open session, scheduled once.
 ///
 /// The AES schedule is wiped on drop; ring offers no way to wipe an HMAC key.
@@ -80,7 +83,6 @@ impl Protection {
         plain: &[u8],
         iv: [u8; BLOCK],
     ) -> Option<Vec<u8>> {
-        const START: usize = rmcp::Header::LENGTH;
         const PAYLOAD: usize = START + rmcp_plus::Header::LENGTH;
         // A pad of 0 to 15 bytes and the byte with its length fill the last block.
         let blocks_length = (plain.len() / BLOCK + 1) * BLOCK;
@@ -96,6 +98,29 @@ impl Protection {
         out.push(pad_length);
         let (blocks, _) = Block::<Aes128>::slice_as_chunks_mut(out.get_mut(PAYLOAD + BLOCK..)?);
         cbc::Encryptor::inner_iv_init(&self.cipher, &iv.into()).encrypt_blocks(blocks);
+        self.authenticate(out)
+    }
+
+    /// A whole datagram that carries `plain` authenticated alone; `None` where it is too long for one.
+    pub(crate) fn seal_clear(
+        &self,
+        payload_type: PayloadType,
+        session_id: u32,
+        sequence: u32,
+        plain: &[u8],
+    ) -> Option<Vec<u8>> {
+        let header =
+            rmcp_plus::Header { encrypted: false, authenticated: true, payload_type, session_id, sequence };
+        let mut out =
+            Vec::with_capacity(START + rmcp_plus::Header::LENGTH + plain.len() + 8 + self.code_length);
+        rmcp::Header::IPMI.emit(&mut out);
+        header.emit(u16::try_from(plain.len()).ok()?, &mut out);
+        out.extend(plain);
+        self.authenticate(out)
+    }
+
+    /// Appends trailer and AuthCode to a datagram.
+    fn authenticate(&self, mut out: Vec<u8>) -> Option<Vec<u8>> {
         rmcp_plus::emit_trailer(START, &mut out);
         let tag = hmac::sign(&self.integrity, out.get(START..)?);
         out.extend(tag.as_ref().get(..self.code_length)?);

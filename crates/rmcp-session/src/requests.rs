@@ -27,8 +27,10 @@ impl Endpoint {
         let id = packet.header.session_id;
         let session = self.session_mut(id).ok_or(Discard::UnknownSession)?;
         let message = session.unprotect(now, from, packet)?;
-        if packet.header.payload_type != PayloadType::IPMI {
-            return Err(Discard::PayloadType);
+        match packet.header.payload_type {
+            PayloadType::IPMI => {}
+            PayloadType::SOL => return self.handle_sol(now, id, packet.header.sequence, &message, random),
+            _ => return Err(Discard::PayloadType),
         }
         local::request(&message)?;
         match session.requests.admit(now, message, limits.queued_requests, limits.retransmission) {
@@ -70,7 +72,7 @@ impl Endpoint {
             let Some(bytes) = session.requests.next() else { return };
             let (reference, from) = (session.reference(), session.peer);
             let Ok(message) = local::request(&bytes) else { continue };
-            if let Some(outcome) = self.answer_locally(&message, Some(reference)) {
+            if let Some(outcome) = self.answer_locally(now, &message, Some(reference)) {
                 self.answer(now, id, bytes, &outcome.reply, random);
                 if let Some((closed, reason)) = outcome.close {
                     self.end_session(closed, reason);
@@ -107,7 +109,7 @@ impl Endpoint {
     fn send(&mut self, id: u32, response: &[u8], random: &mut dyn Random) -> Result<(), Discard> {
         let session = self.session_mut(id).ok_or(Discard::SessionGone)?;
         let to = session.peer;
-        let datagram = session.seal(response, random).ok_or(Discard::NoRandom)?;
+        let datagram = session.seal(PayloadType::IPMI, response, random).ok_or(Discard::NoRandom)?;
         self.transmit(to, datagram);
         Ok(())
     }
@@ -119,7 +121,9 @@ impl Session {
         if (from.ip(), from.port()) != (self.peer.ip(), self.peer.port()) {
             return Err(Discard::WrongSource);
         }
-        if !(packet.header.authenticated && packet.header.encrypted) {
+        let may_be_clear = packet.header.payload_type == PayloadType::SOL
+            && self.sol.as_ref().is_some_and(|sol| !sol.encrypted);
+        if !packet.header.authenticated || !(packet.header.encrypted || may_be_clear) {
             return Err(Discard::Unprotected);
         }
         self.inbound.check(packet.header.sequence)?;
@@ -128,6 +132,10 @@ impl Session {
         self.last_active = now;
         // The client has RAKP message 4, or it could not have protected this packet.
         self.login = None;
-        self.protection.open(packet.payload)
+        if packet.header.encrypted {
+            self.protection.open(packet.payload)
+        } else {
+            Ok(packet.payload.to_vec())
+        }
     }
 }

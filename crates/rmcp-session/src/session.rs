@@ -11,7 +11,7 @@ use ipmi_wire::{Privilege, lan_message::LanMessage, rakp::Proof, rmcp_plus::Payl
 
 use crate::{
     CipherSuite, Discard, Random, RequestToken, SessionRef, SessionState, SessionSummary,
-    protection::Protection, window::Window,
+    protection::Protection, sol::Sol, window::Window,
 };
 
 /// Answered requests that are kept for retransmissions. More than one, because a client may have several under way; far fewer
@@ -36,6 +36,9 @@ pub(crate) struct Session {
     pub(crate) inbound: Window,
     pub(crate) outbound: u32,
     pub(crate) requests: Requests,
+    pub(crate) sol: Option<Sol>,
+    /// SOL was taken from the client, which is still to be told.
+    pub(crate) sol_farewell: bool,
     /// Until the first packet: how the login was answered, for a repeated RAKP message 3.
     pub(crate) login: Option<Login>,
 }
@@ -85,11 +88,25 @@ impl Session {
     }
 
     /// A datagram that carries `message` to the client, protected as the session is.
-    pub(crate) fn seal(&mut self, message: &[u8], random: &mut dyn Random) -> Option<Vec<u8>> {
+    pub(crate) fn seal(
+        &mut self,
+        payload_type: PayloadType,
+        message: &[u8],
+        random: &mut dyn Random,
+    ) -> Option<Vec<u8>> {
         let mut iv = [0; 16];
         random.fill(&mut iv).ok()?;
         self.outbound = self.outbound.checked_add(1).unwrap_or(1);
-        self.protection.seal(PayloadType::IPMI, self.console_session_id, self.outbound, message, iv)
+        self.protection.seal(payload_type, self.console_session_id, self.outbound, message, iv)
+    }
+
+    /// A datagram that carries SOL to the client: authenticated, and encrypted unless it was activated without.
+    pub(crate) fn seal_sol(&mut self, payload: &[u8], random: &mut dyn Random) -> Option<Vec<u8>> {
+        if self.sol.as_ref().is_none_or(|sol| sol.encrypted) {
+            return self.seal(PayloadType::SOL, payload, random);
+        }
+        self.outbound = self.outbound.checked_add(1).unwrap_or(1);
+        self.protection.seal_clear(PayloadType::SOL, self.console_session_id, self.outbound, payload)
     }
 }
 

@@ -71,7 +71,7 @@ impl Endpoint {
         bytes: &[u8],
     ) -> Result<(), Discard> {
         let message = local::request(bytes)?;
-        if let Some(Outcome { reply, .. }) = self.answer_locally(&message, None) {
+        if let Some(Outcome { reply, .. }) = self.answer_locally(now, &message, None) {
             self.send_sessionless(from, framing, bytes, &reply);
             return Ok(());
         }

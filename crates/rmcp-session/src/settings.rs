@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::CipherSuite;
+use crate::{CipherSuite, SolParameters};
 
 /// The settings of one endpoint.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct Settings {
     pub limits: Limits,
     /// When failed logins lock a user or a source out; `None` never does. Default: see [`Lockout`].
     pub lockout: Option<Lockout>,
+    /// Serial over LAN.
+    pub sol: SolParameters,
     /// The managed system's GUID as RAKP message 2 carries it (v2.0§13.21).
     pub guid: [u8; 16],
 }
@@ -30,6 +32,7 @@ impl Default for Settings {
             suites: vec![CipherSuite::Seventeen],
             limits: Limits::default(),
             lockout: Some(Lockout::default()),
+            sol: SolParameters::default(),
             guid: [0; 16],
         }
     }

@@ -53,6 +53,8 @@ pub struct User {
     pub enabled: bool,
     /// The most that the user may do on this channel; `None` is no access.
     pub max_privilege: Option<Privilege>,
+    /// Whether the user may activate Serial over LAN (v2.0§24.6).
+    pub sol: bool,
     /// The password.
     pub secret: Secret,
 }

@@ -43,6 +43,11 @@ impl Window {
         if self.received & (1 << behind) != 0 { Err(Discard::Replayed) } else { Ok(()) }
     }
 
+    /// The newest number that was received.
+    pub(crate) fn highest(&self) -> u32 {
+        self.highest
+    }
+
     /// Records a packet that [`Window::check`] accepted and whose integrity holds.
     pub(crate) fn record(&mut self, sequence: u32) {
         let ahead = sequence.wrapping_sub(self.highest);

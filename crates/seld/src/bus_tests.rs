@@ -1,26 +1,222 @@
 //! The log on a private bus, through the proxies that others use.
 
-use bmc_dbus::sel::{EventLogProxy, LoggingIpmiProxy, NO_RECORD};
+use bmc_dbus::{
+    sel::{EventLogProxy, EventLogSettingsProxy, LoggingIpmiProxy, NO_RECORD},
+    sensor_numbers::{Factors, NumberedSensor},
+};
 use futures_util::StreamExt as _;
 
 use super::*;
 
-/// A log for three records on a bus of its own.
+/// A log for a few records on a bus of its own.
 struct Stand {
-    client: zbus::Connection,
-    _server: zbus::Connection,
-    _dir: tempfile::TempDir,
-    _bus: system_tests::PrivateBus,
+    client: Connection,
+    server: Connection,
+    log: Arc<Log>,
+    dir: tempfile::TempDir,
+    bus: system_tests::PrivateBus,
+}
+
+async fn connect(bus: &system_tests::PrivateBus) -> Connection {
+    zbus::connection::Builder::address(bus.address()).build().await.unwrap()
+}
+
+/// All of seld on `bus`, with its files in `dir`.
+async fn start(
+    bus: &system_tests::PrivateBus,
+    dir: &std::path::Path,
+    capacity: usize,
+) -> (Arc<Log>, Connection) {
+    let store = store::Store::open(&dir.join("sel.log"), capacity).unwrap();
+    let file = bmc_daemon::StateFile::new(dir.join("settings.json"));
+    let settings = Settings::default();
+    let (log, queue) = Log::new(store, file, settings.earliest_time, settings.limits());
+    let (connection, ours) = (connect(bus).await, log.clone());
+    let server = connection.clone();
+    let (ready, is_ready) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let numbers = Arc::new(Numbers::default());
+        let sources = Sources::new(ours.clone(), numbers.clone());
+        let served = serve(&connection, &ours, &numbers, &sources, || ready.send(()).unwrap());
+        tokio::select! {
+            served = served => assert!(connection.is_closed(), "{served:?}"),
+            () = ours.write(queue) => {}
+            () = ours.tend() => {}
+        }
+    });
+    is_ready.await.unwrap();
+    (log, server)
+}
+
+async fn stand_for(capacity: usize) -> Stand {
+    let dir = tempfile::tempdir().unwrap();
+    let bus = system_tests::PrivateBus::start().unwrap();
+    let (log, server) = start(&bus, dir.path(), capacity).await;
+    Stand { client: connect(&bus).await, server, log, dir, bus }
 }
 
 async fn stand() -> Stand {
-    let dir = tempfile::tempdir().unwrap();
-    let bus = system_tests::PrivateBus::start().unwrap();
-    let connect = async || zbus::connection::Builder::address(bus.address()).build().await.unwrap();
-    let (server, client) = (connect().await, connect().await);
-    let log = store::Store::open(&dir.path().join("sel.log"), 3).unwrap();
-    objects::serve(&server, &Arc::new(Mutex::new(log))).await.unwrap();
-    Stand { client, _server: server, _dir: dir, _bus: bus }
+    stand_for(3).await
+}
+
+/// ipmid, as far as numbers go: every sensor is CPU temperature 30h.
+struct Core;
+
+#[zbus::interface(name = "org.ferrite.Ipmi.SensorNumbers")]
+impl Core {
+    fn get(&self, path: &str) -> NumberedSensor {
+        let digits: String = path.chars().filter(char::is_ascii_digit).collect();
+        NumberedSensor {
+            lun: 0,
+            number: digits.parse().unwrap_or(0x30),
+            sensor_type: 1,
+            event_type: 1,
+            factors: Factors { m: 1, b: 0, b_exponent: 0, r_exponent: 0, signed: false },
+            scale: 1.0,
+            thresholds: vec![0, 0, 0, 90, 95, 100],
+            assertions: 0x0FFF,
+            deassertions: 0x0FFF,
+        }
+    }
+}
+
+async fn serve_numbers(bus: &system_tests::PrivateBus) -> Connection {
+    let core = connect(bus).await;
+    core.object_server().at(bmc_dbus::names::ipmi::PATH, Core).await.unwrap();
+    bmc_dbus::own_name(&core, bmc_dbus::names::ipmi::SERVICE).await.unwrap();
+    core
+}
+
+const CRITICAL: &str = "xyz.openbmc_project.Sensor.Threshold.Critical";
+
+/// What dbus-sensors tells when a sensor crosses its upper critical threshold.
+async fn crosses(sensors: &Connection, path: &str, asserted: bool, value: f64) {
+    let body = ("name", CRITICAL, "CriticalAlarmHigh", asserted, value);
+    sensors.emit_signal(None::<&str>, path, CRITICAL, "ThresholdAsserted", &body).await.unwrap();
+}
+
+/// Waits until the log has so many records.
+async fn has_records(log: &Log, count: usize) {
+    let enough = async {
+        let mut news = log.news();
+        while log.store().records().len() < count {
+            news.recv().await.ok();
+        }
+    };
+    let patience = std::time::Duration::from_secs(60);
+    let waited = tokio::time::timeout(patience, enough).await;
+    assert!(waited.is_ok(), "{} records, not {count}", log.store().records().len());
+}
+
+const SENSOR: &str = "/xyz/openbmc_project/sensors/temperature/CPU";
+
+#[tokio::test]
+async fn a_crossing_on_the_bus_is_a_record_with_the_sensors_number_and_raw_bytes() {
+    let stand = stand().await;
+    let _core = serve_numbers(&stand.bus).await;
+    crosses(&stand.client, SENSOR, true, 96.0).await;
+    // Told once more, in the other form.
+    let signal = "CriticalHighAlarmAsserted";
+    stand.client.emit_signal(None::<&str>, SENSOR, CRITICAL, signal, &96.0_f64).await.unwrap();
+    crosses(&stand.client, SENSOR, false, 93.0).await;
+    has_records(&stand.log, 2).await;
+    let log = EventLogProxy::new(&stand.client).await.unwrap();
+    let page = log.page(0, 10).await.unwrap();
+    assert_eq!(page[0].record[7..], [0x20, 0, 4, 1, 0x30, 0x01, 0x59, 96, 95]);
+    assert_eq!(page[1].record[7..], [0x20, 0, 4, 1, 0x30, 0x81, 0x59, 93, 95]);
+    assert_eq!((page.len(), page[0].next, page[1].next), (2, 2, NO_RECORD));
+    assert_eq!(page[0].path, SENSOR);
+}
+
+#[tokio::test]
+async fn an_event_waits_for_ipmid() {
+    let stand = stand().await;
+    crosses(&stand.client, SENSOR, true, 96.0).await;
+    // Something that the log answers after it has heard the signal.
+    stand.log.add(store::NewRecord { bytes: [0xE0; 16], at: 0, path: String::new() }).await.unwrap();
+    let _core = serve_numbers(&stand.bus).await;
+    has_records(&stand.log, 2).await;
+    assert_eq!(stand.log.store().get(2).unwrap().2.record[11], 0x30);
+}
+
+#[tokio::test]
+async fn what_is_on_after_a_start_and_stands_in_the_log_is_not_logged_again() {
+    let stand = stand_for(10).await;
+    let _core = serve_numbers(&stand.bus).await;
+    crosses(&stand.client, SENSOR, true, 96.0).await;
+    has_records(&stand.log, 1).await;
+    stand.server.clone().close().await.unwrap();
+    let (log, _server) = start(&stand.bus, stand.dir.path(), 10).await;
+    crosses(&stand.client, SENSOR, true, 97.0).await;
+    crosses(&stand.client, SENSOR, false, 90.0).await;
+    has_records(&log, 2).await;
+    let events: Vec<u8> = log.store().records().values().map(|stored| stored.record[12]).collect();
+    assert_eq!(events, [0x01, 0x81]);
+    let proxy = EventLogProxy::new(&stand.client).await.unwrap();
+    crosses(&stand.client, SENSOR, true, 98.0).await;
+    has_records(&log, 3).await;
+    proxy.rearm(SENSOR, 0x0FFF).await.unwrap();
+    has_records(&log, 4).await;
+    assert_eq!(log.store().get(4).unwrap().2.record[12..14], [0x01, 0x59]);
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_events_are_all_logged_or_counted_and_the_log_keeps_its_history() {
+    const EVENTS: u32 = 100_000;
+    const SENSORS: u32 = 20;
+    let stand = stand_for(3639).await;
+    let _core = serve_numbers(&stand.bus).await;
+    let history = store::NewRecord { bytes: [0xE0; 16], at: 0, path: String::new() };
+    stand.log.add(history).await.unwrap();
+    for event in 0..EVENTS {
+        let path = format!("{SENSOR}{}", event % SENSORS);
+        crosses(&stand.client, &path, (event / SENSORS).is_multiple_of(2), 96.0).await;
+    }
+    // The last one comes after all others.
+    crosses(&stand.client, &format!("{SENSOR}{SENSORS}"), true, 96.0).await;
+    let burst = Settings::default().storm_burst;
+    let expected = 1 + SENSORS * (burst + 1) + 1;
+    has_records(&stand.log, expected.try_into().unwrap()).await;
+    stand.log.end();
+    let store = stand.log.store();
+    let withheld: u32 = store
+        .records()
+        .values()
+        .filter(|stored| stored.record[2] == storm::SUMMARY)
+        .map(|stored| u32::from(u16::from_le_bytes([stored.record[14], stored.record[15]])))
+        .sum();
+    assert_eq!(SENSORS * burst + withheld, EVENTS, "no event is lost");
+    assert_eq!(store.get(0).unwrap().2.record[2], 0xE0, "the history is there");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_is_set_for_records_and_tells_of_the_step() {
+    let stand = stand_for(10).await;
+    let settings = EventLogSettingsProxy::new(&stand.client).await.unwrap();
+    let before = settings.time().await.unwrap();
+    settings.set_time(0x7000_0000).await.unwrap();
+    assert!((0x7000_0000..0x7000_0010).contains(&settings.time().await.unwrap()));
+    has_records(&stand.log, 2).await;
+    let times: Vec<u32> = stand
+        .log
+        .store()
+        .records()
+        .values()
+        .map(|stored| u32::from_le_bytes(stored.record[3..7].try_into().unwrap()))
+        .collect();
+    assert!(times[0] - before < 10 && times[1] - 0x7000_0000 < 10, "{times:x?}");
+    assert_eq!(settings.utc_offset().await.unwrap(), 0);
+    settings.set_utc_offset(-300).await.unwrap();
+    assert!(settings.set_utc_offset(1441).await.is_err());
+    settings.set_auxiliary_log(1, &[1; 16]).await.unwrap();
+    assert!(settings.set_auxiliary_log(3, &[]).await.is_err());
+    // A new seld of the same start.
+    stand.server.clone().close().await.unwrap();
+    let (_log, _server) = start(&stand.bus, stand.dir.path(), 10).await;
+    assert!((0x7000_0000..0x7000_0010).contains(&settings.time().await.unwrap()));
+    assert_eq!(settings.utc_offset().await.unwrap(), -300);
+    assert_eq!(settings.auxiliary_log(1).await.unwrap(), [1; 16]);
+    assert!(settings.auxiliary_log(0).await.unwrap_err().to_string().contains("NotPresent"));
 }
 
 #[tokio::test]

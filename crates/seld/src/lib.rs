@@ -2,12 +2,24 @@
 
 #[cfg(test)]
 mod bus_tests;
+mod clock;
+mod kernel;
+mod log;
+mod numbers;
 mod objects;
+mod record;
+mod sources;
 pub mod store;
+mod storm;
 
-use std::sync::{Arc, Mutex};
+use std::{sync::Arc, time::Duration};
 
 use bmc_daemon::{Context, Daemon};
+use zbus::Connection;
+
+use log::{Log, Queue};
+use numbers::Numbers;
+use sources::Sources;
 
 /// This daemon, for the `ferrite` executable.
 pub const DAEMON: Daemon = Daemon {
@@ -18,15 +30,27 @@ pub const DAEMON: Daemon = Daemon {
 
 /// `seld.toml`.
 #[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Settings {
     /// Records that fit; at most 65,534, which is all that IDs can tell apart.
     capacity: u16,
+    /// Events of a sensor that are logged one by one within `storm-period`.
+    storm_burst: u32,
+    /// Seconds.
+    storm_period: u32,
+    /// A system's clock before this (seconds since 1970) was not set yet.
+    earliest_time: u32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { capacity: 3639 }
+        Self { capacity: 3639, storm_burst: 8, storm_period: 60, earliest_time: clock::FIRST_TIME }
+    }
+}
+
+impl Settings {
+    fn limits(&self) -> storm::Limits {
+        storm::Limits { burst: self.storm_burst, period: Duration::from_secs(self.storm_period.into()) }
     }
 }
 
@@ -35,15 +59,47 @@ async fn run(context: Context) -> anyhow::Result<()> {
     if !(1..=0xFFFE).contains(&settings.capacity) {
         return Err(context.config_error("capacity", &"capacity: 1 to 65534").into());
     }
+    if settings.storm_period == 0 {
+        return Err(context.config_error("storm-period", &"storm-period: 1 or more").into());
+    }
     let store = store::Store::open(&context.state_path("sel.log")?, settings.capacity.into())?;
-    let store = Arc::new(Mutex::new(store));
-    bmc_daemon::keep_connected(&context, async |connection| {
-        objects::serve(&connection, &store).await?;
-        context.ready();
-        context.shutdown().requested().await;
-        Ok(())
-    })
-    .await
+    let file = context.state_file("sel-settings.json")?;
+    let (log, queue) = Log::new(store, file, settings.earliest_time, settings.limits());
+    let served = serve_on_any_bus(&context, &log, queue).await;
+    log.end();
+    served
+}
+
+async fn serve_on_any_bus(context: &Context, log: &Arc<Log>, queue: Queue) -> anyhow::Result<()> {
+    let numbers = Arc::new(Numbers::default());
+    let sources = Sources::new(log.clone(), numbers.clone());
+    let served = bmc_daemon::keep_connected(context, async |connection| {
+        serve(&connection, log, &numbers, &sources, || context.ready()).await
+    });
+    tokio::select! {
+        served = served => served,
+        () = log.write(queue) => anyhow::bail!("the log takes no more records"),
+        () = log.tend() => anyhow::bail!("the log is not looked after any more"),
+    }
+}
+
+/// Serves the log on `connection` and listens to events, until the bus is gone.
+async fn serve(
+    connection: &Connection,
+    log: &Arc<Log>,
+    numbers: &Arc<Numbers>,
+    sources: &Arc<Sources>,
+    ready: impl FnOnce(),
+) -> anyhow::Result<()> {
+    let news = log.news();
+    let heard = sources.subscribe(connection).await?;
+    objects::serve(connection, log, numbers, sources).await?;
+    ready();
+    tokio::select! {
+        announced = objects::announce(connection, news) => announced?,
+        ended = sources.run(connection, heard) => ended?,
+    }
+    anyhow::bail!("the connection was closed")
 }
 
 #[cfg(test)]

@@ -1,18 +1,22 @@
 //! The log on the bus: ours, and phosphor-sel-logger's.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use bmc_dbus::{
     names::sel as names,
     own_name,
-    sel::{Entry, Info},
+    sel::{Entry, Info, NO_RECORD, PageEntry},
 };
-use zbus::{Connection, DBusError, interface, object_server::SignalEmitter};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use zbus::{Connection, DBusError, fdo, interface, object_server::SignalEmitter};
 
-use crate::store::{Store, StoreError};
+use crate::{
+    log::{Log, News},
+    numbers::Numbers,
+    record::added_by_daemon,
+    sources::Sources,
+    store::{NewRecord, StoreError},
+};
 
 /// What callers are told.
 #[derive(Debug, DBusError)]
@@ -37,74 +41,85 @@ impl From<StoreError> for LogError {
     }
 }
 
-type Shared = Arc<Mutex<Store>>;
-
-fn lock(store: &Shared) -> MutexGuard<'_, Store> {
-    store.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The time as records have it (v2.0§37). A clock that was not set yet counts from 1970, which is below 2000_0000h: clients show
-/// that as the time since the BMC started. FFFF_FFFFh would be no time at all.
-fn timestamp(now: SystemTime) -> u32 {
-    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u32::try_from(now.as_secs()).unwrap_or(u32::MAX).min(u32::MAX - 1)
-}
-
-fn now() -> u32 {
-    timestamp(SystemTime::now())
-}
+/// Records that one `Page` has at most.
+const PAGE: usize = 256;
 
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-struct EventLog(Shared);
+fn sixteen(record: Vec<u8>) -> Result<[u8; 16], LogError> {
+    let length = record.len();
+    let wrong = |_| LogError::InvalidRecord(format!("a record has 16 bytes, not {length}"));
+    record.try_into().map_err(wrong)
+}
+
+struct EventLog {
+    log: Arc<Log>,
+    sources: Arc<Sources>,
+}
+
+impl EventLog {
+    /// A record of a client, which happens now.
+    fn new_record(&self, record: Vec<u8>) -> Result<NewRecord, LogError> {
+        Ok(NewRecord { bytes: sixteen(record)?, at: self.log.time(), path: String::new() })
+    }
+}
 
 #[interface(name = "org.ferrite.EventLog")]
 impl EventLog {
     fn info(&self) -> Info {
-        let log = lock(&self.0);
+        let store = self.log.store();
         Info {
-            records: count(log.records().len()),
-            free: count(log.free()),
-            last_addition: log.last_addition,
-            last_erase: log.last_erase,
-            overflow: log.overflow,
-            erasures: log.erasures,
+            records: count(store.records().len()),
+            free: count(store.free()),
+            last_addition: store.last_addition,
+            last_erase: store.last_erase,
+            overflow: store.overflow,
+            erasures: store.erasures,
         }
     }
 
     fn get(&self, id: u16) -> Result<Entry, LogError> {
-        let log = lock(&self.0);
-        let (id, next, stored) = log.get(id).ok_or(StoreError::NotPresent)?;
+        let store = self.log.store();
+        let (id, next, stored) = store.get(id).ok_or(StoreError::NotPresent)?;
         Ok(Entry { id, next, record: stored.record.to_vec() })
     }
 
-    async fn add(
-        &self,
-        record: Vec<u8>,
-        #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
-    ) -> Result<u16, LogError> {
-        let length = record.len();
-        let record = <[u8; 16]>::try_from(record)
-            .map_err(|_| LogError::InvalidRecord(format!("a record has 16 bytes, not {length}")))?;
-        Self::keep(&self.0, record, "", &emitter).await
+    fn page(&self, id: u16, count: u16) -> Result<Vec<PageEntry>, LogError> {
+        let store = self.log.store();
+        let mut page = Vec::new();
+        let mut wanted = id;
+        while page.len() < PAGE.min(count.into()) {
+            let (id, next, stored) = store.get(wanted).ok_or(StoreError::NotPresent)?;
+            let (record, path) = (stored.record.to_vec(), stored.path.clone());
+            page.push(PageEntry { id, next, record, path });
+            if next == NO_RECORD {
+                break;
+            }
+            wanted = next;
+        }
+        Ok(page)
     }
 
-    async fn delete(
-        &self,
-        id: u16,
-        #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
-    ) -> Result<u16, LogError> {
-        let id = lock(&self.0).delete(now(), id)?;
-        Self::changed(&emitter).await?;
-        Ok(id)
+    async fn add(&self, record: Vec<u8>) -> Result<u16, LogError> {
+        Ok(self.log.add(self.new_record(record)?).await?)
     }
 
-    async fn clear(&self, #[zbus(signal_emitter)] emitter: SignalEmitter<'_>) -> Result<(), LogError> {
-        lock(&self.0).clear(now())?;
-        Self::changed(&emitter).await?;
-        Ok(())
+    async fn report(&self, record: Vec<u8>) -> Result<u16, LogError> {
+        Ok(self.log.report(self.new_record(record)?).await?)
+    }
+
+    fn delete(&self, id: u16) -> Result<u16, LogError> {
+        Ok(self.log.delete(id)?)
+    }
+
+    fn clear(&self) -> Result<(), LogError> {
+        Ok(self.log.clear()?)
+    }
+
+    async fn rearm(&self, path: String, events: u16) {
+        self.sources.rearm(&path, events).await;
     }
 
     #[zbus(signal)]
@@ -114,33 +129,75 @@ impl EventLog {
     async fn added(emitter: &SignalEmitter<'_>, id: u16, record: &[u8]) -> zbus::Result<()>;
 }
 
-impl EventLog {
-    /// Keeps a record and tells of it.
-    async fn keep(
-        store: &Shared,
-        record: [u8; 16],
-        path: &str,
-        emitter: &SignalEmitter<'_>,
-    ) -> Result<u16, LogError> {
-        let (id, record) = {
-            let mut store = lock(store);
-            let now = now();
-            let id =
-                store.add(now, crate::store::NewRecord { bytes: record, at: now, path: path.to_owned() })?;
-            let (.., stored) = store.get(id).ok_or(StoreError::NotPresent)?;
-            (id, stored.record)
-        };
-        Self::added(emitter, id, &record).await?;
-        Self::changed(emitter).await?;
-        Ok(id)
+struct Settings(Arc<Log>);
+
+/// What a set auxiliary log has at most, and how many there are (v2.0§31.13).
+const AUXILIARY_BYTES: usize = 16;
+const AUXILIARY_LOGS: u8 = 3;
+/// A day, and the value for an offset that is not known.
+const UTC_OFFSET: std::ops::RangeInclusive<i16> = -1440..=1440;
+
+#[interface(name = "org.ferrite.EventLog.Settings")]
+impl Settings {
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn time(&self) -> u32 {
+        self.0.time()
+    }
+
+    #[zbus(property)]
+    async fn set_time(&self, seconds: u32) -> fdo::Result<()> {
+        tracing::info!("the log's time is set from {} to {seconds}", self.0.time());
+        self.0.set_time(seconds).await.map_err(fdo::Error::IOError)
+    }
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn utc_offset(&self) -> i16 {
+        self.0.kept().utc_offset
+    }
+
+    #[zbus(property)]
+    fn set_utc_offset(&self, minutes: i16) -> fdo::Result<()> {
+        if minutes != crate::log::UTC_OFFSET_UNKNOWN && !UTC_OFFSET.contains(&minutes) {
+            return Err(fdo::Error::InvalidArgs(format!("{minutes} minutes are more than a day")));
+        }
+        self.0.keep(|kept| kept.utc_offset = minutes).map_err(fdo::Error::IOError)
+    }
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn receives_events(&self) -> bool {
+        self.0.receives().load(Ordering::Relaxed)
+    }
+
+    #[zbus(property)]
+    fn set_receives_events(&self, receives: bool) {
+        self.0.receives().store(receives, Ordering::Relaxed);
+    }
+
+    fn auxiliary_log(&self, log_type: u8) -> Result<Vec<u8>, LogError> {
+        let unset = || LogError::NotPresent(format!("auxiliary log {log_type} was never set"));
+        self.0.kept().auxiliary.remove(&log_type).ok_or_else(unset)
+    }
+
+    fn set_auxiliary_log(&self, log_type: u8, status: Vec<u8>) -> Result<(), LogError> {
+        if log_type >= AUXILIARY_LOGS || status.len() > AUXILIARY_BYTES {
+            let text =
+                format!("log {log_type} of {} bytes: types are 0 to 2, at most 16 bytes", status.len());
+            return Err(LogError::InvalidRecord(text));
+        }
+        let kept = self.0.keep(|kept| drop(kept.auxiliary.insert(log_type, status)));
+        kept.map_err(LogError::Storage)
     }
 }
 
-struct LoggingIpmi(Shared);
+struct LoggingIpmi {
+    log: Arc<Log>,
+    numbers: Arc<Numbers>,
+}
 
 #[interface(name = "xyz.openbmc_project.Logging.IPMI")]
 impl LoggingIpmi {
-    /// seld does not know the sensor's number and type yet: both are 0, and the path is kept beside the record.
+    /// ipmid says which sensor `path` is; where it does not, number and type are 0xFF and 0, and the path is kept beside.
+    #[allow(clippy::too_many_arguments, reason = "OpenBMC's signature")]
     async fn ipmi_sel_add(
         &self,
         message: String,
@@ -148,12 +205,15 @@ impl LoggingIpmi {
         data: Vec<u8>,
         assert: bool,
         generator_id: u16,
-        #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
+        #[zbus(connection)] connection: &Connection,
     ) -> Result<u16, LogError> {
-        let mut record = system_event(assert, generator_id);
-        fill(&mut record[13..], &data)?;
         tracing::debug!("{message}");
-        EventLog::keep(&self.0, record, &path, &emitter).await
+        let mut bytes = [0xFF; 3];
+        fill(&mut bytes, &data)?;
+        let sensor = self.numbers.find_now(connection, &path).await;
+        let at = self.log.time();
+        let record = added_by_daemon(&path, at, sensor.as_ref(), bytes, assert, generator_id);
+        Ok(self.log.report(record).await?)
     }
 
     async fn ipmi_sel_add_oem(
@@ -161,32 +221,28 @@ impl LoggingIpmi {
         message: String,
         data: Vec<u8>,
         record_type: u8,
-        #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
     ) -> Result<u16, LogError> {
         if record_type < 0xC0 {
             let text = format!("{record_type:#04x} is not an OEM record type (0xc0 to 0xff)");
             return Err(LogError::InvalidRecord(text));
         }
-        let mut record = [0xFF; 16];
-        record[2] = record_type;
+        let mut bytes = [0xFF; 16];
+        bytes[2] = record_type;
         let start = if record_type < 0xE0 { 7 } else { 3 };
-        fill(&mut record[start..], &data)?;
+        fill(&mut bytes[start..], &data)?;
         tracing::debug!("{message}");
-        EventLog::keep(&self.0, record, "", &emitter).await
+        Ok(self.log.add(NewRecord { bytes, at: self.log.time(), path: String::new() }).await?)
     }
 
-    async fn clear(&self, #[zbus(signal_emitter)] emitter: SignalEmitter<'_>) -> Result<(), LogError> {
-        lock(&self.0).clear(now())?;
-        EventLog::changed(&emitter).await?;
+    #[zbus(name = "SELDelete")]
+    fn sel_delete(&self, id: u16) -> Result<(), LogError> {
+        self.log.delete(id)?;
         Ok(())
     }
-}
 
-/// A system event record (v2.0§32.1) without its data: event message format 04h, unspecified sensor.
-fn system_event(assert: bool, generator_id: u16) -> [u8; 16] {
-    let [low, high] = generator_id.to_le_bytes();
-    let direction = if assert { 0 } else { 0x80 };
-    [0, 0, 2, 0, 0, 0, 0, low, high, 4, 0, 0, direction, 0xFF, 0xFF, 0xFF]
+    fn clear(&self) -> Result<(), LogError> {
+        Ok(self.log.clear()?)
+    }
 }
 
 fn fill(space: &mut [u8], data: &[u8]) -> Result<(), LogError> {
@@ -199,23 +255,33 @@ fn fill(space: &mut [u8], data: &[u8]) -> Result<(), LogError> {
 }
 
 /// Serves the log, then takes the name.
-pub(crate) async fn serve(connection: &Connection, store: &Shared) -> anyhow::Result<()> {
-    connection.object_server().at(names::PATH, EventLog(store.clone())).await?;
-    connection.object_server().at(names::PATH, LoggingIpmi(store.clone())).await?;
+pub(crate) async fn serve(
+    connection: &Connection,
+    log: &Arc<Log>,
+    numbers: &Arc<Numbers>,
+    sources: &Arc<Sources>,
+) -> anyhow::Result<()> {
+    let server = connection.object_server();
+    server.at(names::PATH, EventLog { log: log.clone(), sources: sources.clone() }).await?;
+    server.at(names::PATH, Settings(log.clone())).await?;
+    server.at(names::PATH, LoggingIpmi { log: log.clone(), numbers: numbers.clone() }).await?;
     own_name(connection, names::SERVICE).await?;
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn a_clock_that_is_not_set_gives_a_time_since_the_start() {
-        assert_eq!(timestamp(UNIX_EPOCH + Duration::from_secs(90)), 90);
-        assert_eq!(timestamp(UNIX_EPOCH - Duration::from_secs(90)), 0);
-        assert_eq!(timestamp(UNIX_EPOCH + Duration::from_secs(1 << 33)), 0xFFFF_FFFE);
+/// Tells everybody what becomes of the log, until the bus is gone.
+pub(crate) async fn announce(connection: &Connection, mut news: Receiver<News>) -> zbus::Result<()> {
+    let emitter = SignalEmitter::new(connection, names::PATH)?;
+    loop {
+        match news.recv().await {
+            Ok(News::Added { id, record }) => EventLog::added(&emitter, id, &record).await?,
+            Ok(News::Erased) => {}
+            // Too many at once for the bus: whoever follows reads the log.
+            Err(RecvError::Lagged(missed)) => tracing::debug!("{missed} records were not announced"),
+            Err(RecvError::Closed) => return Ok(()),
+        }
+        if news.is_empty() {
+            EventLog::changed(&emitter).await?;
+        }
     }
 }

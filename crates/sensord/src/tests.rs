@@ -95,6 +95,7 @@ impl Rig {
         let (_, shutdown) = Shutdown::channel();
         let arguments = Arguments {
             config_dir: self.dir.path().join("etc"),
+            config: None,
             state_dir: self.dir.path().join("state"),
             instance: None,
             log_level: tracing::Level::INFO,

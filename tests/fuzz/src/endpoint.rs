@@ -58,6 +58,7 @@ impl Script {
             name: b"admin".to_vec(),
             enabled: true,
             max_privilege: Some(Privilege::Administrator),
+            sol: true,
             secret: Secret::new(b"secret").unwrap(),
         };
         endpoint.set_users(vec![user], None);

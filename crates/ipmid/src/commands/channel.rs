@@ -6,8 +6,9 @@ use bmc_daemon::{Channel, ChannelMedium};
 use ipmi_wire::{
     CompletionCode, Privilege,
     command::app_channel::{
-        AccessMode, ActiveSession, ChannelAccess, ChannelAccessQuery, ChannelInfo, ChannelNumber,
-        GetChannelAccess, GetChannelInfo, GetSessionInfo, IPMI_FORUM, SessionInfo, SessionSelector,
+        AccessMode, AccessSet, ActiveSession, ChannelAccess, ChannelAccessChange, ChannelAccessQuery,
+        ChannelInfo, ChannelNumber, GetChannelAccess, GetChannelInfo, GetSessionInfo, IPMI_FORUM,
+        SessionInfo, SessionSelector, SetChannelAccess,
     },
 };
 
@@ -19,6 +20,7 @@ use crate::{
 
 pub(crate) const COMMANDS: &[Entry] = &[
     later!(GetSessionInfo, get_session_info),
+    now!(SetChannelAccess, set_channel_access),
     now!(GetChannelAccess, get_channel_access),
     later!(GetChannelInfo, get_channel_info),
 ];
@@ -26,8 +28,11 @@ pub(crate) const COMMANDS: &[Entry] = &[
 /// How many session handles there are on the whole controller: six bits, 0 is none.
 const MOST_SESSIONS: u8 = 63;
 
-/// "Command not supported for selected channel", a channel without sessions (v2.0§22.23).
-const CHANNEL_HAS_NO_SESSIONS: CompletionCode = CompletionCode(0x82);
+/// "Command not supported for selected channel": there is nothing to set or to tell (v2.0§22.22, §22.23).
+const NOT_FOR_THIS_CHANNEL: CompletionCode = CompletionCode(0x82);
+
+/// "Access mode not supported" (v2.0§22.22).
+const ACCESS_MODE_NOT_SUPPORTED: CompletionCode = CompletionCode(0x83);
 
 async fn get_session_info(
     ipmid: &Ipmid,
@@ -79,23 +84,56 @@ fn active_session(session: &Session) -> ActiveSession {
     }
 }
 
-/// Both sets of settings are the same as long as nothing can change them: a LAN channel always takes messages, each of them
-/// authenticated, and sends no alerts.
+/// The host's channel has a privilege limit that can be set, and is always open. A LAN channel's settings are fixed: it always takes
+/// messages, each of them authenticated, and sends no alerts.
 fn get_channel_access(
     ipmid: &Ipmid,
     caller: &Caller,
     query: ChannelAccessQuery,
 ) -> Result<ChannelAccess, CompletionCode> {
+    let access = |privilege_limit| ChannelAccess {
+        alerting: false,
+        per_message_authentication: true,
+        user_level_authentication: true,
+        mode: AccessMode::Always,
+        privilege_limit,
+    };
     match ipmid.channel(query.channel, caller)?.medium {
-        ChannelMedium::Lan => Ok(ChannelAccess {
-            alerting: false,
-            per_message_authentication: true,
-            user_level_authentication: true,
-            mode: AccessMode::Always,
-            privilege_limit: Privilege::Administrator.into(),
-        }),
-        _ => Err(CHANNEL_HAS_NO_SESSIONS),
+        ChannelMedium::Lan => Ok(access(Privilege::Administrator.into())),
+        ChannelMedium::SystemInterface => Ok(access(
+            ipmid.kept.restrictions.get(|all| if query.volatile { all.host_limit } else { all.stored_limit }),
+        )),
+        ChannelMedium::Ipmb | ChannelMedium::Internal => Err(NOT_FOR_THIS_CHANNEL),
     }
+}
+
+/// Limits what the host may do. The host may lower its limits and never raise one.
+fn set_channel_access(
+    ipmid: &Ipmid,
+    caller: &Caller,
+    change: ChannelAccessChange,
+) -> Result<(), CompletionCode> {
+    if ipmid.channel(change.channel, caller)?.medium != ChannelMedium::SystemInterface {
+        return Err(NOT_FOR_THIS_CHANNEL);
+    }
+    if change.access.is_some_and(|(_, access)| access.mode != AccessMode::Always) {
+        return Err(ACCESS_MODE_NOT_SUPPORTED);
+    }
+    let Some((set, limit)) = change.privilege_limit else { return Ok(()) };
+    if !(Privilege::User.into()..=Privilege::Administrator.into()).contains(&limit) {
+        return Err(CompletionCode::INVALID_DATA_FIELD);
+    }
+    ipmid.kept.restrictions.change(|all| {
+        let current = match set {
+            AccessSet::Stored => &mut all.stored_limit,
+            AccessSet::Volatile => &mut all.host_limit,
+        };
+        if caller.medium == ChannelMedium::SystemInterface && limit > *current {
+            return Err(CompletionCode::INSUFFICIENT_PRIVILEGE);
+        }
+        *current = limit;
+        Ok(())
+    })
 }
 
 async fn get_channel_info(

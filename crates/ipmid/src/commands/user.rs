@@ -54,7 +54,7 @@ fn get_user_name(ipmid: &Ipmid, _: &Caller, slot: UserSlot) -> Result<UserName, 
 ///
 /// # Errors
 /// [`CompletionCode::PARAMETER_OUT_OF_RANGE`] for a slot that does not exist.
-fn find(table: &Table, slot: UserSlot) -> Result<Option<&UserEntry>, CompletionCode> {
+pub(super) fn find(table: &Table, slot: UserSlot) -> Result<Option<&UserEntry>, CompletionCode> {
     if slot.0 == 0 || slot.0 > table.slots {
         return Err(CompletionCode::PARAMETER_OUT_OF_RANGE);
     }

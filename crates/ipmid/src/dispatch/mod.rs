@@ -10,9 +10,9 @@ use std::time::Duration;
 pub use caller::Caller;
 pub use entry::{Entry, Handler, Units};
 pub(crate) use entry::{later, now};
-use ipmi_wire::{CompletionCode, Lun, NetFn, command::Access};
+use ipmi_wire::{CompletionCode, Lun, NetFn};
 
-use crate::{Ipmid, table};
+use crate::{Ipmid, commands, table};
 use bmc_daemon::ChannelMedium;
 
 /// How long a handler may wait for a provider: a client that got no answer in 5 s asks again or gives up (v2.0§6.12.2 leaves
@@ -41,9 +41,12 @@ pub struct Response {
 
 /// Answers `request`, within [`DEADLINE`] whatever its handler waits for.
 pub async fn dispatch(ipmid: &Ipmid, caller: &Caller, request: Request<'_>) -> Response {
+    if is_for_the_host(caller, request) {
+        return ask_the_host(ipmid, caller, request).await;
+    }
     let prefix = prefix_length(request.net_fn);
     let (prefix, data) = request.data.split_at_checked(prefix).unwrap_or((request.data, &[]));
-    let outcome = match admit(caller, request, prefix) {
+    let outcome = match admit(ipmid, caller, request, prefix) {
         Ok(entry) => run(entry, ipmid, caller, data).await,
         Err(code) => Err(code),
     };
@@ -69,7 +72,12 @@ const fn prefix_length(net_fn: u8) -> usize {
 ///
 /// An unknown command is C1h whoever asks; that it exists but is not for this caller is D4h, also for an origin that the
 /// specification excludes ("or other security-based restriction", v2.0 table 5-2).
-fn admit(caller: &Caller, request: Request<'_>, prefix: &[u8]) -> Result<&'static Entry, CompletionCode> {
+fn admit(
+    ipmid: &Ipmid,
+    caller: &Caller,
+    request: Request<'_>,
+    prefix: &[u8],
+) -> Result<&'static Entry, CompletionCode> {
     if prefix.len() < prefix_length(request.net_fn) {
         return Err(CompletionCode::REQUEST_DATA_LENGTH_INVALID);
     }
@@ -78,17 +86,31 @@ fn admit(caller: &Caller, request: Request<'_>, prefix: &[u8]) -> Result<&'stati
         _ => None,
     };
     let entry = table::find(request.net_fn, request.command, group).ok_or(CompletionCode::INVALID_COMMAND)?;
-    let admitted = match entry.access {
-        Access::BeforeSession => true,
-        Access::AtLeast(least) => caller.privilege.is_some_and(|privilege| privilege >= least),
-        Access::SystemInterface => caller.medium == ChannelMedium::SystemInterface,
-    };
-    if !admitted {
-        return Err(CompletionCode::INSUFFICIENT_PRIVILEGE);
-    }
+    ipmid.admit(caller, entry, request.data.get(prefix.len()..).unwrap_or_default())?;
     match entry.units {
         Units::Bmc if caller.lun != Lun::BMC => Err(CompletionCode::INVALID_FOR_LUN),
         Units::Bmc | Units::Any => Ok(entry),
+    }
+}
+
+/// Whether `request` goes to the host's receive message queue: a LAN session's to LUN 2 (v2.0§7.3), but for the commands that tell
+/// sensors apart by their LUN.
+fn is_for_the_host(caller: &Caller, request: Request<'_>) -> bool {
+    let is_sensors = || {
+        let entry = table::find(request.net_fn, request.command, None);
+        entry.is_some_and(|entry| entry.units == Units::Any)
+    };
+    caller.medium == ChannelMedium::Lan && caller.lun == Lun::SMS && !is_sensors()
+}
+
+async fn ask_the_host(ipmid: &Ipmid, caller: &Caller, request: Request<'_>) -> Response {
+    let answer = tokio::time::timeout(DEADLINE, commands::host_message::ask(ipmid, caller, request)).await;
+    let answer = answer.unwrap_or(Err(CompletionCode::TIMEOUT));
+    // The host's answer begins with its completion code.
+    match answer.as_deref() {
+        Ok([code, data @ ..]) => Response { completion_code: CompletionCode(*code), data: data.to_vec() },
+        Ok([]) => Response { completion_code: CompletionCode::UNSPECIFIED, data: Vec::new() },
+        Err(code) => Response { completion_code: *code, data: Vec::new() },
     }
 }
 

@@ -65,7 +65,7 @@ async fn wrong_lengths_are_told_apart_from_wrong_values() {
 #[tokio::test]
 async fn commands_of_the_controller_do_not_exist_on_other_luns() {
     let admin = user(Privilege::Administrator);
-    let elsewhere = Caller { lun: Lun::SMS, ..admin };
+    let elsewhere = Caller { lun: Lun::new(1).unwrap(), ..admin };
     assert_eq!(ask(Board::running(), elsewhere, APP, 0x01, &[]).await.0, 0xC2);
 }
 

@@ -1,34 +1,47 @@
 //! A board that is a table: tests fill it in and see what was asked of it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     future::ready,
     net::Ipv4Addr,
     sync::{Arc, Mutex},
 };
 
-use bmc_daemon::ChannelTable;
-use bmc_dbus::users::UserEntry;
-use ipmi_wire::command::{
-    app::Guid,
-    watchdog::{WatchdogSetting, WatchdogState},
+use bmc_daemon::{Channel, ChannelTable};
+use bmc_dbus::users::{UserEntry, payloads_on};
+use ipmi_wire::{
+    CompletionCode,
+    command::{
+        app::Guid,
+        boot::{BootOption, BootOptionData, BootOptionSelector},
+        sol_configuration::{BitRate, Progress, SolParameter},
+        watchdog::{WatchdogSetting, WatchdogState},
+    },
 };
+
+use bmc_hw::i2c::{I2c, I2cError};
 
 use super::{
     Pending, Platform, PlatformError,
-    event_log::{EventLog, LogInfo, LogRecord},
+    boot::BootOptions,
+    event_log::{EventLog, LogInfo, LogRecord, Setting},
+    host::Host,
+    i2c::Transfers,
     inventory::{FruDevice, Inventory},
+    ipmb::{Ipmb, IpmbAnswer, IpmbRequest},
     lan::{Interface, Lan, LanOffer},
     power::{Power, PowerAction, PowerStatus, RestorePolicy},
     sensors::Sensors,
     sessions::{Session, SessionTable, Sessions},
+    sol::{Configuration, ListedPayload, Sol},
     users::{Table, Users},
     watchdog::{Outcome, Refusal, Watchdog},
 };
 use crate::{
     Ipmid, Kept,
-    config::Config,
+    config::{Config, I2cDevice, IpmbDevice},
     guid::Guids,
+    restriction::Mode,
     sensors::{Hysteresis, Sensor, Snapshot, Threshold},
 };
 
@@ -39,12 +52,24 @@ pub(crate) struct Board {
     pub(crate) users: Mutex<Option<Table>>,
     pub(crate) interface: Mutex<Option<Interface>>,
     pub(crate) sessions: Mutex<Vec<Session>>,
+    pub(crate) sol: Mutex<Option<Configuration>>,
+    pub(crate) payloads: Mutex<Vec<ListedPayload>>,
     pub(crate) sensors: Mutex<Arc<Snapshot>>,
     /// Records by ID, and when the log was last erased.
     pub(crate) log: Mutex<(BTreeMap<u16, [u8; 16]>, u32)>,
     /// The watchdog timer, once it is set.
     pub(crate) watchdog: Mutex<Option<WatchdogState>>,
+    /// Boot options, by parameter; there are only those that are in it.
+    pub(crate) boot_options: Mutex<BTreeMap<u8, BootOption>>,
+    pub(crate) log_settings: Mutex<HashMap<Setting, i64>>,
+    pub(crate) auxiliary_logs: Mutex<BTreeMap<u8, Vec<u8>>>,
     pub(crate) frus: Mutex<BTreeMap<u8, Vec<u8>>>,
+    /// How the IPMB's devices answer.
+    pub(crate) ipmb: Mutex<Option<IpmbAnswer>>,
+    /// How the I2C devices answer.
+    pub(crate) i2c: Mutex<Option<Result<Vec<u8>, I2cError>>>,
+    /// The restriction mode of OpenBMC's settings daemon.
+    pub(crate) mode: Mutex<Option<Mode>>,
     /// What was asked of it, in order.
     pub(crate) asked: Mutex<Vec<String>>,
     /// Never answers an action.
@@ -76,6 +101,7 @@ impl Board {
             ipv4: Some((Ipv4Addr::new(10, 0, 2, 15), 20)),
             ..Interface::default()
         });
+        *board.sol.lock().unwrap() = Some(Configuration::default());
         board
     }
 
@@ -93,16 +119,26 @@ pub(crate) fn ipmid(board: &Arc<Board>) -> Ipmid {
     let channels = ChannelTable::read(std::path::Path::new("/nonexistent")).unwrap();
     let platform = Platform {
         power: board.clone(),
+        boot_options: board.clone(),
         watchdog: board.clone(),
         users: board.clone(),
         lan: board.clone(),
         sessions: board.clone(),
+        sol: board.clone(),
         sensors: board.clone(),
         event_log: board.clone(),
         inventory: board.clone(),
+        host: board.clone(),
+        ipmb: board.clone(),
+        i2c: Transfers::new(board.clone()),
     };
     let guids = Guids { system: Guid([1; 16]), device: Guid([2; 16]) };
-    Ipmid::new(&Config::default(), guids, Arc::new(channels), platform, Arc::new(Kept::default()))
+    let config = Config {
+        ipmb: vec![IpmbDevice { channel: 0, address: 0x2C, device: 1 }],
+        i2c: vec![I2cDevice { bus: 2, device: "/dev/i2c-4".into(), address: 0x50, write: 1, read: 16 }],
+        ..Config::default()
+    };
+    Ipmid::new(&config, guids, Arc::new(channels), platform, Arc::new(Kept::default()))
 }
 
 impl Power for Board {
@@ -134,6 +170,21 @@ impl Users for Board {
     fn table(&self) -> Result<Arc<Table>, PlatformError> {
         self.users.lock().unwrap().clone().map(Arc::new).ok_or(PlatformError::Absent("users"))
     }
+
+    fn set_payloads(&self, slot: u8, channel: u8, payloads: u32, allowed: bool) -> Pending<'_, ()> {
+        if let Some(user) = self
+            .users
+            .lock()
+            .unwrap()
+            .iter_mut()
+            .flat_map(|table| &mut table.users)
+            .find(|user| user.slot == slot)
+        {
+            let before = payloads_on(&user.payloads, channel);
+            user.payloads.insert(channel, if allowed { before | payloads } else { before & !payloads });
+        }
+        self.ask(format!("payloads {payloads:#x} of {slot} on {channel}: {allowed}"))
+    }
 }
 
 impl Lan for Board {
@@ -154,6 +205,54 @@ impl Sessions for Board {
 
     fn close<'a>(&'a self, session: &'a Session) -> Pending<'a, ()> {
         self.ask(format!("close {}", session.id))
+    }
+}
+
+fn take(configuration: &mut Configuration, parameter: SolParameter) {
+    use SolParameter as P;
+    let bits = |rate| if let BitRate::Baud(baud) = rate { u64::from(baud) } else { 0 };
+    match parameter {
+        P::SetInProgress(progress) => configuration.in_progress = progress == Progress::InProgress,
+        P::Enable(enable) => configuration.enable = enable,
+        P::Authentication { force_encryption, force_authentication, privilege } => {
+            configuration.force_encryption = force_encryption;
+            configuration.force_authentication = force_authentication;
+            configuration.privilege = privilege;
+        }
+        P::Accumulate { interval, threshold } => {
+            (configuration.accumulate_interval, configuration.threshold) = (interval, threshold);
+        }
+        P::Retry { count, interval } => {
+            (configuration.retry_count, configuration.retry_interval) = (count, interval);
+        }
+        P::NonVolatileBitRate(rate) => configuration.bit_rate = bits(rate),
+        P::VolatileBitRate(rate) => configuration.volatile_bit_rate = bits(rate),
+        P::PayloadChannel(_) | P::PayloadPort(_) => panic!("{parameter:?} cannot be written"),
+    }
+}
+
+impl Sol for Board {
+    fn configuration<'a>(&'a self, name: &'a str) -> Pending<'a, Configuration> {
+        // The second LAN channel has no owner.
+        let found = self.sol.lock().unwrap().clone().filter(|_| name == "eth0");
+        Box::pin(ready(found.ok_or(PlatformError::Absent("netipmid"))))
+    }
+
+    fn set<'a>(&'a self, name: &'a str, parameter: SolParameter) -> Pending<'a, ()> {
+        if let Some(configuration) = self.sol.lock().unwrap().as_mut() {
+            take(configuration, parameter);
+        }
+        self.ask(format!("{name}: {parameter:?}"))
+    }
+
+    fn payloads<'a>(&'a self, name: &'a str) -> Pending<'a, Vec<ListedPayload>> {
+        let active = self.payloads.lock().unwrap().clone();
+        let there = self.sol.lock().unwrap().is_some() && name == "eth0";
+        Box::pin(ready(if there { Ok(active) } else { Err(PlatformError::Absent("netipmid")) }))
+    }
+
+    fn deactivate<'a>(&'a self, name: &'a str, payload_type: u8, instance: u8) -> Pending<'a, ()> {
+        self.ask(format!("deactivate {payload_type} {instance} of {name}"))
     }
 }
 
@@ -193,7 +292,13 @@ impl EventLog for Board {
     fn info(&self) -> Pending<'_, LogInfo> {
         let log = self.log.lock().unwrap();
         let records = u32::try_from(log.0.len()).unwrap();
-        let info = LogInfo { records, free: 100 - records, last_erase: log.1, ..LogInfo::default() };
+        let info = LogInfo {
+            records,
+            free: 100 - records,
+            last_erase: log.1,
+            erasures: log.1,
+            ..LogInfo::default()
+        };
         Box::pin(ready(Ok(info)))
     }
 
@@ -215,7 +320,9 @@ impl EventLog for Board {
     fn delete(&self, id: u16) -> Pending<'_, u16> {
         let id = self.logged(id);
         if let Ok(id) = &id {
-            self.log.lock().unwrap().0.remove(id);
+            let mut log = self.log.lock().unwrap();
+            log.0.remove(id);
+            log.1 += 1;
         }
         Box::pin(ready(id))
     }
@@ -224,6 +331,69 @@ impl EventLog for Board {
         self.log.lock().unwrap().0.clear();
         self.log.lock().unwrap().1 += 1;
         self.ask("clear log".to_owned())
+    }
+
+    fn report(&self, record: [u8; 16]) -> Pending<'_, ()> {
+        let added = EventLog::add(self, record);
+        Box::pin(async move { added.await.map(drop) })
+    }
+
+    fn rearm<'a>(&'a self, path: &'a str, events: u16) -> Pending<'a, ()> {
+        self.ask(format!("re-arm {path} {events:04x}"))
+    }
+
+    fn setting(&self, setting: Setting) -> Pending<'_, i64> {
+        let value = self.log_settings.lock().unwrap().get(&setting).copied();
+        Box::pin(ready(value.ok_or(PlatformError::Absent("seld"))))
+    }
+
+    fn set(&self, setting: Setting, value: i64) -> Pending<'_, ()> {
+        self.log_settings.lock().unwrap().insert(setting, value);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn auxiliary(&self, log_type: u8) -> Pending<'_, Vec<u8>> {
+        let status = self.auxiliary_logs.lock().unwrap().get(&log_type).cloned();
+        Box::pin(ready(status.ok_or(PlatformError::NotPresent)))
+    }
+
+    fn set_auxiliary(&self, log_type: u8, status: Vec<u8>) -> Pending<'_, ()> {
+        self.auxiliary_logs.lock().unwrap().insert(log_type, status);
+        Box::pin(ready(Ok(())))
+    }
+}
+
+impl Host for Board {
+    fn booted(&self) -> bool {
+        true
+    }
+
+    fn mode(&self) -> Option<Mode> {
+        *self.mode.lock().unwrap()
+    }
+}
+
+impl Ipmb for Board {
+    fn send<'a>(&'a self, _: &'a Channel, device: u8, request: IpmbRequest<'a>) -> Pending<'a, IpmbAnswer> {
+        let IpmbRequest { net_fn, lun, command, data } = request;
+        let asked = format!("device {device}: {net_fn:02X}/{lun} {command:02X} {data:02X?}");
+        self.asked.lock().unwrap().push(asked);
+        let answer = self.ipmb.lock().unwrap().clone().ok_or(PlatformError::Absent("the bridge"));
+        Box::pin(ready(answer))
+    }
+}
+
+impl I2c for Board {
+    fn transfer(
+        &self,
+        device: &std::path::Path,
+        address: u8,
+        write: &[u8],
+        count: u8,
+    ) -> Result<Vec<u8>, I2cError> {
+        let asked = format!("{} {address:#04x}: write {write:?}, read {count}", device.display());
+        self.asked.lock().unwrap().push(asked);
+        self.i2c.lock().unwrap().clone().unwrap_or(Err(I2cError::NoAcknowledge))
     }
 }
 
@@ -234,17 +404,26 @@ impl Inventory for Board {
             id: *id,
             name: format!("FRU {id}"),
             size: u16::try_from(bytes.len()).unwrap(),
+            // Every other device, so that both are tried.
+            words: id % 2 == 1,
             entity: (7, 1),
         };
         frus.iter().map(device).collect()
     }
 
-    fn read(&self, id: u8, offset: u16, count: u8) -> Pending<'_, Vec<u8>> {
-        let frus = self.frus.lock().unwrap();
-        let bytes = frus
-            .get(&id)
-            .map(|bytes| bytes.iter().skip(usize::from(offset)).take(usize::from(count)).copied().collect());
+    fn read(&self, id: u8, offset: u32, count: u16) -> Pending<'_, Vec<u8>> {
+        let (frus, offset) = (self.frus.lock().unwrap(), usize::try_from(offset).unwrap());
+        let bytes =
+            frus.get(&id).map(|bytes| bytes.iter().skip(offset).take(usize::from(count)).copied().collect());
         Box::pin(ready(bytes.ok_or(PlatformError::NotPresent)))
+    }
+
+    fn write(&self, id: u8, offset: u32, data: Vec<u8>) -> Pending<'_, ()> {
+        let (mut frus, offset) = (self.frus.lock().unwrap(), usize::try_from(offset).unwrap());
+        let written = frus.get_mut(&id).ok_or(PlatformError::NotPresent).map(|bytes| {
+            bytes[offset..offset + data.len()].copy_from_slice(&data);
+        });
+        Box::pin(ready(written))
     }
 }
 
@@ -281,5 +460,23 @@ impl Watchdog for Board {
             }
         };
         Box::pin(ready(Ok(outcome)))
+    }
+}
+
+impl BootOptions for Board {
+    fn set(&self, option: BootOption) -> Pending<'_, Result<(), CompletionCode>> {
+        let mut options = self.boot_options.lock().unwrap();
+        let old = options.get_mut(&option.parameter).ok_or(CompletionCode(0x80));
+        Box::pin(ready(Ok(old.map(|old| *old = option))))
+    }
+
+    fn get(&self, selector: BootOptionSelector) -> Pending<'_, Result<BootOptionData, CompletionCode>> {
+        let options = self.boot_options.lock().unwrap();
+        let data = options.get(&selector.parameter).map(|option| BootOptionData {
+            invalid: option.invalid,
+            parameter: option.parameter,
+            data: option.data.clone(),
+        });
+        Box::pin(ready(Ok(data.ok_or(CompletionCode(0x80)))))
     }
 }

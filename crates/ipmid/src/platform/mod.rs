@@ -1,12 +1,17 @@
 //! What ipmid needs of the board, as small traits: D-Bus behind one side, table-driven fakes of the tests behind the other.
 
+pub mod boot;
 pub mod dbus;
 pub mod event_log;
+pub mod host;
+pub mod i2c;
 pub mod inventory;
+pub mod ipmb;
 pub mod lan;
 pub mod power;
 pub mod sensors;
 pub mod sessions;
+pub mod sol;
 pub mod users;
 pub mod watchdog;
 
@@ -29,6 +34,12 @@ pub enum PlatformError {
     /// The provider refuses: not now, not this value.
     #[error("refused: {0}")]
     Refused(String),
+    /// It can only be read.
+    #[error("write-protected")]
+    WriteProtected,
+    /// Somebody else uses it now.
+    #[error("busy")]
+    Busy,
     /// Anything else that went wrong on the way.
     #[error("{0}")]
     Failed(String),
@@ -40,7 +51,8 @@ impl From<PlatformError> for CompletionCode {
         match error {
             PlatformError::Absent(_) => Self::RESPONSE_NOT_PROVIDED,
             PlatformError::NotPresent => Self::NOT_PRESENT,
-            PlatformError::Refused(_) => Self::NOT_SUPPORTED_IN_STATE,
+            PlatformError::Refused(_) | PlatformError::WriteProtected => Self::NOT_SUPPORTED_IN_STATE,
+            PlatformError::Busy => Self::NODE_BUSY,
             PlatformError::Failed(_) => Self::UNSPECIFIED,
         }
     }
@@ -50,6 +62,8 @@ impl From<PlatformError> for CompletionCode {
 pub struct Platform {
     /// Power and identify.
     pub power: Arc<dyn power::Power>,
+    /// System boot options.
+    pub boot_options: Arc<dyn boot::BootOptions>,
     /// The host's watchdog timer.
     pub watchdog: Arc<dyn watchdog::Watchdog>,
     /// The user table.
@@ -58,12 +72,20 @@ pub struct Platform {
     pub lan: Arc<dyn lan::Lan>,
     /// Sessions of all channels.
     pub sessions: Arc<dyn sessions::Sessions>,
+    /// Serial over LAN.
+    pub sol: Arc<dyn sol::Sol>,
     /// Sensors.
     pub sensors: Arc<dyn sensors::Sensors>,
     /// The system event log.
     pub event_log: Arc<dyn event_log::EventLog>,
     /// FRU inventory areas.
     pub inventory: Arc<dyn inventory::Inventory>,
+    /// The host's state as others know it.
+    pub host: Arc<dyn host::Host>,
+    /// Controllers on IPMBs.
+    pub ipmb: Arc<dyn ipmb::Ipmb>,
+    /// Devices on the controller's I2C buses.
+    pub i2c: i2c::Transfers,
 }
 
 #[cfg(test)]

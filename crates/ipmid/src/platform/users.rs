@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bmc_dbus::users::UserEntry;
 
-use super::PlatformError;
+use super::{Pending, PlatformError};
 
 /// The seam to userd.
 pub trait Users: Send + Sync {
@@ -13,6 +13,8 @@ pub trait Users: Send + Sync {
     /// # Errors
     /// [`PlatformError::Absent`] while userd is not on the bus.
     fn table(&self) -> Result<Arc<Table>, PlatformError>;
+    /// Allows or forbids a user the payloads of a mask (as in [`UserEntry::payloads`]) on one channel. The table has it afterwards.
+    fn set_payloads(&self, slot: u8, channel: u8, payloads: u32, allowed: bool) -> Pending<'_, ()>;
 }
 
 /// All users, without secrets.

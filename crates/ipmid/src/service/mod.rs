@@ -3,6 +3,8 @@
 mod channel_owners;
 mod direct_line;
 mod front;
+mod host_objects;
+mod sensor_numbers;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -16,8 +18,10 @@ use bmc_dbus::{
 use tokio::task::JoinSet;
 use zbus::{Connection, OwnedVariant, message::Header};
 
+use crate::host::{attention::Attention, signals::Signals};
 use crate::{
     config::Config,
+    fru::{self, FruFiles},
     guid::Guids,
     ipmid::{Ipmid, Kept},
     platform,
@@ -26,6 +30,7 @@ use crate::{
 use channel_owners::ChannelOwners;
 use direct_line::DirectLine;
 use front::Front;
+use sensor_numbers::SensorNumbers;
 
 /// What outlives a connection to the bus.
 pub struct Settings {
@@ -35,8 +40,10 @@ pub struct Settings {
     pub guids: Guids,
     /// `channels.toml`.
     pub channels: Arc<ChannelTable>,
-    /// Sensors, their numbers and records, and FRU devices.
+    /// Sensors, their numbers and records.
     pub sensors: DbusSensors,
+    /// FRU devices.
+    pub frus: Arc<FruFiles>,
     /// Timers and the like.
     pub kept: Arc<Kept>,
 }
@@ -46,22 +53,30 @@ pub struct Settings {
 /// # Errors
 /// Always in the end: somebody else owns the name, or the bus failed or closed the connection.
 pub async fn serve(connection: &Connection, settings: &Settings, ready: impl FnOnce()) -> anyhow::Result<()> {
-    let Settings { config, guids, channels, sensors, kept } = settings;
+    let Settings { config, guids, channels, sensors, frus, kept } = settings;
     // Ends the tasks when this function does, however it does.
     let mut tasks = JoinSet::new();
     let platform = platform::dbus::connect(connection, channels, sensors, &mut tasks).await?;
     let power = Arc::clone(&platform.power);
     let owners = ChannelOwners::start(connection, channels, &mut tasks).await?;
+    tasks.spawn(Attention::start(connection, channels).await?.follow(kept.messages.subscribe()));
+    let (signals, followed) = (Signals::start(connection).await?, Arc::clone(kept));
+    tasks.spawn(async move { signals.follow(&followed).await });
     let ipmid = Ipmid::new(config, *guids, Arc::clone(channels), platform, Arc::clone(kept));
     let front = Arc::new(Front::new(ipmid, owners));
     let objects = connection.object_server();
     let line = DirectLine::new(Arc::clone(&front));
     objects.at(ipmi::PATH, line).await.context("cannot serve the direct line")?;
     objects.at(ipmi::PATH, Server(front)).await.context("cannot serve the command queue")?;
+    host_objects::serve(connection, kept, &mut tasks).await.context("cannot serve the host's settings")?;
+    let numbers = SensorNumbers { sensors: sensors.clone(), kept: Arc::clone(kept) };
+    objects.at(ipmi::PATH, numbers).await.context("cannot serve the sensor numbers")?;
+    tasks.spawn(sensor_numbers::announce(connection.clone(), sensors.clone(), Arc::clone(kept)));
     own_name(connection, ipmi::SERVICE).await?;
     ready();
     tokio::select! {
         () = kept.identify.run(power.as_ref()) => anyhow::bail!("the identify timer ended"),
+        ended = fru::objects::publish(connection, frus) => ended.context("cannot publish the inventory"),
         () = connection.closed() => anyhow::bail!("the connection was closed"),
     }
 }

@@ -15,7 +15,8 @@ fn settings() -> Settings {
     // Never written to: no sensor comes on these buses.
     let numbers = bmc_daemon::StateFile::new("/nonexistent/sensor-numbers.json".into());
     Settings {
-        sensors: DbusSensors::new(numbers, Arc::new(platform::inventory::FruFiles::default())),
+        sensors: DbusSensors::new(numbers, Arc::new(FruFiles::default())),
+        frus: Arc::default(),
         config: Config::default(),
         guids: Guids::default(),
         channels: Arc::new(channels),

@@ -193,13 +193,30 @@ impl Client {
 
     /// The LAN message in a packet from the endpoint, whose protection must hold.
     pub(super) fn read(&self, datagram: &[u8]) -> Vec<u8> {
+        let (kind, message) = self.open(datagram);
+        assert_eq!(kind, 0xC0, "authenticated, encrypted, IPMI");
+        message
+    }
+
+    /// A SOL payload in the next packet, encrypted.
+    pub(super) fn sol(&mut self, payload: &[u8]) -> Vec<u8> {
+        self.sequence += 1;
+        self.packet(0xC1, self.sequence, payload)
+    }
+
+    /// The payload type byte and the payload of a packet from the endpoint, whose protection must hold.
+    pub(super) fn open(&self, datagram: &[u8]) -> (u8, Vec<u8>) {
         let body = &datagram[4..];
-        assert_eq!(body[..2], [6, 0xC0], "authenticated, encrypted, IPMI");
+        assert_eq!(body[0], 6, "RMCP+");
+        assert_eq!(body[1] & 0x40, 0x40, "authenticated");
         assert_eq!(body[2..6], self.console_id.to_le_bytes());
         let (covered, code) = body.split_at(body.len() - self.code_length());
         assert_eq!(code, &self.hmac(&self.k1, covered)[..self.code_length()]);
         let length = usize::from(u16::from_le_bytes([body[10], body[11]]));
         let payload = &body[12..12 + length];
+        if body[1] & 0x80 == 0 {
+            return (body[1], payload.to_vec());
+        }
         let key: [u8; 16] = self.k2[..16].try_into().unwrap();
         let cipher = aes::Aes128::new(&Array(key));
         let mut plain = Vec::new();
@@ -210,7 +227,7 @@ impl Client {
         }
         let pad = usize::from(*plain.last().unwrap());
         plain.truncate(plain.len() - pad - 1);
-        plain
+        (body[1], plain)
     }
 
     /// Completion code and data of a response.

@@ -8,4 +8,7 @@ mod golden;
 mod login;
 mod packets;
 mod requests;
+mod sol;
+mod sol_activation;
+mod sol_network;
 mod world;

@@ -101,7 +101,8 @@ fn a_packet_of_another_session_does_not_pass() {
 fn payloads_that_are_not_negotiated_are_discarded() {
     let mut world = World::new();
     let client = world.logged_in(admin());
-    world.discards_it(&client, &client.packet(0xC1, 1, &[0; 4]), Discard::PayloadType);
+    world.discards_it(&client, &client.packet(0xC1, 1, &[0; 4]), Discard::PayloadInactive);
+    world.discards_it(&client, &client.packet(0xE0, 2, &[0; 4]), Discard::PayloadType);
     world.discards_it(&client, &outside(0x11, &[0; 36]), Discard::PayloadType);
     world.discards_it(&client, &outside(0xC0, &[]), Discard::UnknownSession);
     world.discards_it(&client, &[6, 0, 0xFF, 7, 2, 0, 0, 0, 0], Discard::AuthenticationType);

@@ -34,7 +34,7 @@ pub(super) struct World {
 
 pub(super) fn user(slot: u8, name: &str, password: &str, max_privilege: Option<Privilege>) -> User {
     let secret = Secret::new(password.as_bytes()).unwrap();
-    User { slot, name: name.into(), enabled: true, max_privilege, secret }
+    User { slot, name: name.into(), enabled: true, max_privilege, sol: true, secret }
 }
 
 pub(super) fn users() -> Vec<User> {
@@ -70,7 +70,7 @@ impl World {
         self.collect(from)
     }
 
-    fn collect(&mut self, to: &Client) -> Vec<Vec<u8>> {
+    pub(super) fn collect(&mut self, to: &Client) -> Vec<Vec<u8>> {
         self.events.extend(std::iter::from_fn(|| self.endpoint.poll_event()));
         std::iter::from_fn(|| self.endpoint.poll_transmit())
             .map(|transmit| {

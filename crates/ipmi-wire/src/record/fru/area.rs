@@ -91,6 +91,11 @@ impl Area {
         self.kind != AreaKind::Chassis && self.code != 0 && self.code != 25
     }
 
+    /// The day of [`Area::made`], as `YYYYMMDD`; `None` where it is not given.
+    pub fn made_on(&self) -> Option<String> {
+        (self.made != 0).then(|| day(self.made / (24 * 60)))
+    }
+
     /// The text of the field called `name`; `None` where there is none.
     pub fn field(&self, name: &str) -> Option<String> {
         let field = self.fields.get(self.kind.index(name)?)?;
@@ -167,4 +172,29 @@ fn body<'a>(area: &'static str, bytes: &'a [u8]) -> Result<&'a [u8], FruError> {
         return Err(FruError::Checksum { area });
     }
     whole.get(2..whole.len().saturating_sub(1)).ok_or(cut)
+}
+
+/// The day that lies `days` after 1996-01-01, in the Gregorian calendar, as `YYYYMMDD`.
+fn day(days: u32) -> String {
+    let (mut year, mut left) = (1996, days);
+    loop {
+        let length = 365 + u32::from(is_leap(year));
+        if left < length {
+            break;
+        }
+        (year, left) = (year + 1, left - length);
+    }
+    let february = 28 + u32::from(is_leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if left < length {
+            break;
+        }
+        (month, left) = (month + 1, left - length);
+    }
+    format!("{year}{month:02}{:02}", left + 1)
+}
+
+fn is_leap(year: u32) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }

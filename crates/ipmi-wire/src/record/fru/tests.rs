@@ -23,6 +23,7 @@ fn fields_of_every_coding_are_read() {
     let fru = Fru::parse(&by_hand()).unwrap();
     let board = fru.area(AreaKind::Board).unwrap();
     assert_eq!(board.made, 24 * 60);
+    assert_eq!(board.made_on().as_deref(), Some("19960102"));
     assert_eq!(board.field("manufacturer").as_deref(), Some("Acme"));
     // The definition's own example of 6-bit ASCII.
     assert_eq!(board.field("name").as_deref(), Some("IPMI"));
@@ -68,6 +69,17 @@ fn text_of_another_language_has_two_bytes_a_character() {
     assert_eq!(board.fields[1].bytes().len(), 10);
     let read = Fru::parse(&fru.build(128).unwrap()).unwrap();
     assert_eq!(read.area(AreaKind::Board).unwrap().field("name").as_deref(), Some("Ωmega"));
+}
+
+#[test]
+fn the_day_a_board_was_made_is_a_day_of_the_calendar() {
+    let mut board = Area::empty(AreaKind::Board).unwrap();
+    assert_eq!(board.made_on(), None);
+    // 1996 is a leap year, 2025-12-31 is the 10,957th day after it began.
+    for (days, day) in [(59, "19960229"), (60, "19960301"), (366, "19970101"), (10_957, "20251231")] {
+        board.made = days * 24 * 60;
+        assert_eq!(board.made_on().as_deref(), Some(day));
+    }
 }
 
 #[test]

@@ -1,19 +1,25 @@
 //! The seams over D-Bus. What is read often is mirrored and kept by signals; what is read seldom is asked for.
 
+mod host;
 mod lan;
 mod mirror;
 mod power;
 mod sessions;
+mod sol;
 mod users;
 
 use std::sync::Arc;
 
 use bmc_daemon::ChannelTable;
 use bmc_dbus::{error_reply, is_absence};
+use bmc_hw::i2c::LinuxI2c;
 use tokio::task::JoinSet;
 use zbus::{Connection, Message};
 
-use super::{Platform, PlatformError, event_log::DbusEventLog, watchdog::DbusWatchdog};
+use super::{
+    Platform, PlatformError, boot::DbusBootOptions, event_log::DbusEventLog, i2c::Transfers, ipmb::DbusIpmb,
+    watchdog::DbusWatchdog,
+};
 use crate::sensors::DbusSensors;
 
 /// The platform behind `connection`. `sensors` outlives it and follows it from now on. The tasks that keep its mirrors live in `tasks` and end with it.
@@ -34,13 +40,18 @@ pub async fn connect(
     });
     Ok(Platform {
         power: Arc::new(power::DbusPower::start(connection, tasks).await?),
+        boot_options: Arc::new(DbusBootOptions::new(connection.clone())),
         watchdog: Arc::new(DbusWatchdog::new(connection.clone())),
         users: Arc::new(users::DbusUsers::start(connection, tasks).await?),
         lan: Arc::new(lan::DbusLan::start(connection, tasks).await?),
         sessions: Arc::new(sessions::DbusSessions::new(connection, channels)),
+        sol: Arc::new(sol::DbusSol::new(connection)),
         sensors: Arc::new(sensors.clone()),
-        event_log: Arc::new(DbusEventLog::new(connection.clone())),
+        event_log: Arc::new(DbusEventLog::start(connection, tasks).await?),
         inventory: Arc::clone(sensors.inventory()),
+        host: Arc::new(host::DbusHost::start(connection, tasks).await?),
+        ipmb: Arc::new(DbusIpmb::new(connection)),
+        i2c: Transfers::new(Arc::new(LinuxI2c)),
     })
 }
 
@@ -65,6 +76,12 @@ where
 /// Standard errors of a service that has no such object, or not yet.
 pub(crate) const NO_OBJECT: [&str; 2] =
     ["org.freedesktop.DBus.Error.UnknownObject", "org.freedesktop.DBus.Error.UnknownInterface"];
+
+/// Whether the callee is there but knows no such object, interface or method. sd-bus answers the last for an interface too.
+fn is_unknown(error: &zbus::Error) -> bool {
+    const UNKNOWN_METHOD: &str = "org.freedesktop.DBus.Error.UnknownMethod";
+    error_reply(error).is_some_and(|(name, _)| name == UNKNOWN_METHOD || NO_OBJECT.contains(&name.as_str()))
+}
 
 /// What an error of the bus or of a provider means to a handler.
 pub(crate) fn platform_error(error: &zbus::Error) -> PlatformError {

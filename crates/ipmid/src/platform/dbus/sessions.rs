@@ -7,10 +7,10 @@ use std::{
 };
 
 use bmc_daemon::{Channel, ChannelMedium, ChannelTable};
-use bmc_dbus::{error_reply, names::ipmi as names, sessions::ListedSession};
+use bmc_dbus::{names::ipmi as names, sessions::ListedSession};
 use zbus::{Connection, OwnedVariant, Variant, fdo::ManagedObjects};
 
-use super::{NO_OBJECT, call, platform_error};
+use super::{call, is_unknown, platform_error};
 use crate::platform::{
     Pending, PlatformError,
     sessions::{Session, SessionTable, Sessions},
@@ -109,12 +109,6 @@ impl DbusSessions {
 
 fn service(channel: &Channel) -> String {
     format!("{}{}", names::CHANNEL_PREFIX, channel.name)
-}
-
-/// Whether the callee is there but knows no such object, interface or method. sd-bus answers the last for an interface too.
-fn is_unknown(error: &zbus::Error) -> bool {
-    const UNKNOWN_METHOD: &str = "org.freedesktop.DBus.Error.UnknownMethod";
-    error_reply(error).is_some_and(|(name, _)| name == UNKNOWN_METHOD || NO_OBJECT.contains(&name.as_str()))
 }
 
 /// The active session of an object `.../<ID in hex>_<handle in hex>`; the context before a session, `.../0`, is none.

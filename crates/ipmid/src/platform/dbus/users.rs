@@ -2,19 +2,25 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bmc_dbus::{names::users as names, users::UserTableProxy};
+use bmc_dbus::{
+    names::users as names,
+    users::{UserError, UserTableProxy},
+};
 use futures_util::{StreamExt as _, stream::select};
 use tokio::task::JoinSet;
 use zbus::{Connection, MatchRule, MessageStream, message::Type};
 
-use super::mirror::owner_changed;
+use super::{mirror::owner_changed, platform_error};
 use crate::platform::{
-    PlatformError,
+    Pending, PlatformError,
     users::{Table, Users},
 };
 
 /// [`Users`] from a copy of the table that is read anew at every change.
-pub(super) struct DbusUsers(Arc<Mutex<Option<Arc<Table>>>>);
+pub(super) struct DbusUsers {
+    copy: Arc<Mutex<Option<Arc<Table>>>>,
+    userd: UserTableProxy<'static>,
+}
 
 impl DbusUsers {
     pub(super) async fn start(connection: &Connection, tasks: &mut JoinSet<()>) -> zbus::Result<Self> {
@@ -31,8 +37,8 @@ impl DbusUsers {
             .cache_properties(zbus::proxy::CacheProperties::No)
             .build()
             .await?;
-        let copy = Arc::default();
-        let task = Arc::clone(&copy);
+        let users = Self { copy: Arc::default(), userd: table.clone() };
+        let task = Arc::clone(&users.copy);
         tasks.spawn(async move {
             loop {
                 update(&task, &table).await;
@@ -41,7 +47,7 @@ impl DbusUsers {
                 }
             }
         });
-        Ok(Self(copy))
+        Ok(users)
     }
 }
 
@@ -61,9 +67,25 @@ async fn update(copy: &Mutex<Option<Arc<Table>>>, table: &UserTableProxy<'_>) {
     *copy = result.ok().map(Arc::new);
 }
 
+fn refusal(error: UserError) -> PlatformError {
+    match error {
+        UserError::ZBus(error) => platform_error(&error),
+        refusal => PlatformError::Refused(refusal.to_string()),
+    }
+}
+
 impl Users for DbusUsers {
     fn table(&self) -> Result<Arc<Table>, PlatformError> {
-        let copy = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let copy = self.copy.lock().unwrap_or_else(PoisonError::into_inner);
         copy.clone().ok_or(PlatformError::Absent("the user table"))
+    }
+
+    fn set_payloads(&self, slot: u8, channel: u8, payloads: u32, allowed: bool) -> Pending<'_, ()> {
+        Box::pin(async move {
+            self.userd.set_payloads(slot, channel, payloads, allowed).await.map_err(refusal)?;
+            // Not left to the signal: who asks next wants to see it.
+            update(&self.copy, &self.userd).await;
+            Ok(())
+        })
     }
 }

@@ -6,7 +6,7 @@ use system_tests::PrivateBus;
 use zbus::{Connection, fdo::ObjectManager};
 
 use super::*;
-use crate::{platform::inventory::FruFiles, sensors::Address};
+use crate::{fru::FruFiles, sensors::Address};
 
 struct FakeSensor {
     value: f64,

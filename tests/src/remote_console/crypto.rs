@@ -10,7 +10,7 @@ use ring::hmac;
 
 /// A cipher suite that this client speaks (v2.0§22.15.2, table 22-20).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Suite {
+pub enum Suite {
     /// RAKP-HMAC-SHA1, HMAC-SHA1-96, AES-CBC-128.
     Three,
     /// RAKP-HMAC-SHA256, HMAC-SHA256-128, AES-CBC-128.
@@ -18,7 +18,11 @@ pub(crate) enum Suite {
 }
 
 impl Suite {
-    pub(crate) fn from_number(number: u8) -> Result<Self> {
+    /// The suite of this number.
+    ///
+    /// # Errors
+    /// A number that is not spoken here.
+    pub fn from_number(number: u8) -> Result<Self> {
         match number {
             3 => Ok(Self::Three),
             17 => Ok(Self::Seventeen),
@@ -27,7 +31,7 @@ impl Suite {
     }
 
     /// Numbers of the authentication, integrity and confidentiality algorithms.
-    pub(crate) fn algorithms(self) -> (u8, u8, u8) {
+    pub(super) fn algorithms(self) -> (u8, u8, u8) {
         match self {
             Self::Three => (1, 1, 1),
             Self::Seventeen => (3, 4, 1),
@@ -42,7 +46,7 @@ impl Suite {
     }
 
     /// Bytes of an AuthCode.
-    pub(crate) fn code_length(self) -> usize {
+    pub(super) fn code_length(self) -> usize {
         match self {
             Self::Three => 12,
             Self::Seventeen => 16,
@@ -50,7 +54,7 @@ impl Suite {
     }
 
     /// HMAC over `parts` under `key`.
-    pub(crate) fn hmac(self, key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+    pub(super) fn hmac(self, key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
         sign(&hmac::Key::new(self.hash(), key), parts)
     }
 
@@ -72,7 +76,7 @@ fn sign(key: &hmac::Key, parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// The keys of an open session.
-pub(crate) struct Keys {
+pub(super) struct Keys {
     suite: Suite,
     integrity: hmac::Key,
     cipher: [u8; 16],
@@ -80,7 +84,7 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// K1 and K2 from the session integrity key (v2.0§13.32).
-    pub(crate) fn derive(suite: Suite, session_key: &[u8]) -> Result<Self> {
+    pub(super) fn derive(suite: Suite, session_key: &[u8]) -> Result<Self> {
         let constant = |byte| suite.hmac(session_key, &[&[byte; 20]]);
         let integrity = hmac::Key::new(suite.hash(), &constant(1));
         let second = constant(2);
@@ -91,14 +95,14 @@ impl Keys {
     }
 
     /// The AuthCode of a packet's bytes from the authentication type to the next-header field.
-    pub(crate) fn code(&self, covered: &[u8]) -> Vec<u8> {
+    pub(super) fn code(&self, covered: &[u8]) -> Vec<u8> {
         let mut code = sign(&self.integrity, &[covered]);
         code.truncate(self.suite.code_length());
         code
     }
 
     /// Encrypts `payload`: IV, then the padded ciphertext (v2.0§13.29).
-    pub(crate) fn encrypt(&self, payload: &[u8], iv: [u8; 16]) -> Vec<u8> {
+    pub(super) fn encrypt(&self, payload: &[u8], iv: [u8; 16]) -> Vec<u8> {
         let mut plain = payload.to_vec();
         let pad = (16 - (payload.len() + 1) % 16) % 16;
         plain.extend((1..=pad).map(|byte| u8::try_from(byte).unwrap_or(0)));
@@ -112,7 +116,7 @@ impl Keys {
     }
 
     /// Decrypts what [`Keys::encrypt`] makes, and checks every byte of the pad.
-    pub(crate) fn decrypt(&self, bytes: &[u8]) -> Result<Vec<u8>> {
+    pub(super) fn decrypt(&self, bytes: &[u8]) -> Result<Vec<u8>> {
         let Some((iv, cipher)) = bytes.split_first_chunk::<16>() else {
             bail!("a payload shorter than its IV")
         };

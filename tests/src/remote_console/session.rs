@@ -1,8 +1,9 @@
-//! A remote console that checks everything: every AuthCode, pad, session and sequence number that comes back.
+//! An RMCP+ session of which every AuthCode, pad, session and sequence number that comes back is checked.
 
 use std::{
+    io::ErrorKind,
     net::{SocketAddr, UdpSocket},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -13,11 +14,12 @@ use ipmi_wire::{
         AuthenticationAlgorithm, ConfidentialityAlgorithm, IntegrityAlgorithm, OpenSessionRequest,
         OpenSessionResponse, Proof, Proposal, Rakp1, Rakp2, Role, Status,
     },
-    rmcp, rmcp_plus,
+    rmcp,
+    rmcp_plus::{self, PayloadType},
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use crate::crypto::{Keys, Suite};
+use super::crypto::{Keys, Suite};
 
 /// Nothing is ever sent twice: a lost answer is an error, so that retries cannot hide a fault.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -27,25 +29,74 @@ const CONSOLE: u8 = 0x81;
 
 /// Who logs in, and how.
 #[derive(Clone)]
-pub(crate) struct Login {
-    pub(crate) address: SocketAddr,
-    pub(crate) user: Vec<u8>,
-    pub(crate) password: Vec<u8>,
-    pub(crate) suite: Suite,
+pub struct Login {
+    /// The BMC.
+    pub address: SocketAddr,
+    /// The user's name.
+    pub user: Vec<u8>,
+    /// The user's password.
+    pub password: Vec<u8>,
+    /// The cipher suite.
+    pub suite: Suite,
     /// Goes on after a RAKP message 2 that shows the password to be wrong, as who guesses passwords would and no honest client does.
-    pub(crate) persistent: bool,
+    pub persistent: bool,
 }
 
 /// A request of any kind.
 #[derive(Debug, Clone)]
-pub(crate) struct Request {
-    pub(crate) net_fn: NetFn,
-    pub(crate) command: u8,
-    pub(crate) data: Vec<u8>,
+pub struct Request {
+    /// Network function.
+    pub net_fn: NetFn,
+    /// Command number.
+    pub command: u8,
+    /// Request data.
+    pub data: Vec<u8>,
+}
+
+/// How a packet's sequence number stands to those before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Higher than all.
+    Newest,
+    /// Lower than the highest, and not seen before: another packet overtook it.
+    Late,
+    /// Seen before, or too old to say.
+    Repeated,
+}
+
+/// The numbers that came: the highest, and which of the 64 up to it.
+#[derive(Debug, Default)]
+struct Received {
+    highest: u32,
+    seen: u64,
+}
+
+impl Received {
+    fn note(&mut self, sequence: u32) -> Order {
+        if sequence > self.highest {
+            self.seen = self.seen.checked_shl(sequence - self.highest).unwrap_or(0) | 1;
+            self.highest = sequence;
+            return Order::Newest;
+        }
+        let bit = 1_u64.checked_shl(self.highest - sequence).unwrap_or(0);
+        if bit == 0 || self.seen & bit != 0 {
+            return Order::Repeated;
+        }
+        self.seen |= bit;
+        Order::Late
+    }
+}
+
+/// A payload that came, with its protection checked and taken off.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) kind: PayloadType,
+    pub(super) payload: Vec<u8>,
+    pub(super) order: Order,
 }
 
 /// An open session.
-pub(crate) struct Session {
+pub struct Session {
     socket: UdpSocket,
     random: SystemRandom,
     keys: Keys,
@@ -53,14 +104,17 @@ pub(crate) struct Session {
     managed_id: u32,
     console_id: u32,
     sent: u32,
-    received: u32,
+    received: Received,
     sequence: u8,
     buffer: Vec<u8>,
 }
 
 impl Session {
     /// Logs in as an administrator with name-only look-up, as ipmitool does.
-    pub(crate) fn open(login: &Login) -> Result<Self> {
+    ///
+    /// # Errors
+    /// Whatever is not as the specification wants it, and an answer that does not come.
+    pub fn open(login: &Login) -> Result<Self> {
         let unspecified: SocketAddr = if login.address.is_ipv4() {
             SocketAddr::from(([0, 0, 0, 0], 0))
         } else {
@@ -72,8 +126,16 @@ impl Session {
         Handshake { socket, random: SystemRandom::new(), login }.run()
     }
 
-    /// Sends `request` and gives the completion code and data of its answer.
-    pub(crate) fn execute(&mut self, request: &Request) -> Result<(u8, Vec<u8>)> {
+    /// The managed system's session ID.
+    pub fn id(&self) -> u32 {
+        self.managed_id
+    }
+
+    /// Sends `request` and gives the completion code and data of its answer. Other payloads that come before it are dropped.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub fn execute(&mut self, request: &Request) -> Result<(u8, Vec<u8>)> {
         self.sequence = (self.sequence + 1) & 0x3F;
         let message = LanMessage {
             to: lan_message::BMC,
@@ -85,12 +147,18 @@ impl Session {
             command: request.command,
             data: &request.data,
         };
-        let packet = self.seal(&message)?;
-        self.socket.send(&packet)?;
-        let length = self.socket.recv(&mut self.buffer).context("no answer")?;
-        let received = self.buffer.get(..length).unwrap_or_default().to_vec();
-        let plain = self.unseal(&received)?;
-        let answer = LanMessage::parse(&plain)?;
+        let mut plain = Vec::with_capacity(64);
+        message.emit(&mut plain);
+        self.send(PayloadType::IPMI, &plain)?;
+        let deadline = Instant::now() + PATIENCE;
+        let opened = loop {
+            let opened = self.receive(deadline)?.context("no answer")?;
+            if opened.kind == PayloadType::IPMI {
+                break opened;
+            }
+        };
+        ensure!(opened.order == Order::Newest, "an answer that came again or late");
+        let answer = LanMessage::parse(&opened.payload)?;
         ensure!(answer.sequence == self.sequence, "an answer to request {}", answer.sequence);
         ensure!(
             answer.net_fn == request.net_fn.response() && answer.command == request.command,
@@ -104,24 +172,47 @@ impl Session {
     }
 
     /// Closes the session.
-    pub(crate) fn close(mut self) -> Result<()> {
+    ///
+    /// # Errors
+    /// As [`Session::execute`], and a completion code that is not 0.
+    pub fn close(mut self) -> Result<()> {
         let data = self.managed_id.to_le_bytes().to_vec();
         let (code, _) = self.execute(&Request { net_fn: NetFn::APP, command: 0x3C, data })?;
         ensure!(code == 0, "Close Session completed with {code:02X}h");
         Ok(())
     }
 
-    fn seal(&mut self, message: &LanMessage<'_>) -> Result<Vec<u8>> {
-        let mut plain = Vec::with_capacity(64);
-        message.emit(&mut plain);
+    /// Sends `plain` as a payload of `kind`, encrypted and authenticated.
+    pub(super) fn send(&mut self, kind: PayloadType, plain: &[u8]) -> Result<()> {
+        let packet = self.seal(kind, plain)?;
+        self.socket.send(&packet)?;
+        Ok(())
+    }
+
+    /// The next payload, if one comes until `deadline`.
+    pub(super) fn receive(&mut self, deadline: Instant) -> Result<Option<Opened>> {
+        // The kernel counts in ticks, and takes no 0.
+        let wait = deadline.saturating_duration_since(Instant::now()).max(Duration::from_micros(1));
+        self.socket.set_read_timeout(Some(wait))?;
+        match self.socket.recv(&mut self.buffer) {
+            Ok(length) => {
+                let datagram = self.buffer.get(..length).unwrap_or_default().to_vec();
+                self.unseal(&datagram).map(Some)
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn seal(&mut self, kind: PayloadType, plain: &[u8]) -> Result<Vec<u8>> {
         let mut iv = [0; 16];
         fill(&self.random, &mut iv)?;
-        let payload = self.keys.encrypt(&plain, iv);
+        let payload = self.keys.encrypt(plain, iv);
         self.sent += 1;
         let header = rmcp_plus::Header {
             encrypted: true,
             authenticated: true,
-            payload_type: rmcp_plus::PayloadType::IPMI,
+            payload_type: kind,
             session_id: self.managed_id,
             sequence: self.sent,
         };
@@ -132,16 +223,15 @@ impl Session {
         Ok(packet)
     }
 
-    fn unseal(&mut self, datagram: &[u8]) -> Result<Vec<u8>> {
+    fn unseal(&mut self, datagram: &[u8]) -> Result<Opened> {
         let packet = unframed(datagram)?;
         let header = packet.header;
         ensure!(header.encrypted && header.authenticated, "a packet without the agreed protection");
         ensure!(header.session_id == self.console_id, "a packet of session {:08X}", header.session_id);
-        ensure!(header.sequence > self.received, "sequence number {} came again", header.sequence);
         let authenticated = packet.authenticated(self.suite.code_length())?;
         ensure!(self.keys.code(authenticated.covered) == authenticated.code, "a wrong AuthCode");
-        self.received = header.sequence;
-        self.keys.decrypt(packet.payload)
+        let order = self.received.note(header.sequence);
+        Ok(Opened { kind: header.payload_type, payload: self.keys.decrypt(packet.payload)?, order })
     }
 }
 
@@ -164,7 +254,7 @@ impl Handshake<'_> {
         fill(&self.random, &mut console_random)?;
         let name = self.login.user.as_slice();
         let message = Rakp1 { tag: 1, managed_session_id: managed_id, console_random, role, user_name: name };
-        let payload = self.exchange(rmcp_plus::PayloadType::RAKP_1, |out| message.emit(out))?;
+        let payload = self.exchange(PayloadType::RAKP_1, |out| message.emit(out))?;
         let Rakp2::Accepted { tag: 1, console_session_id, managed_random, managed_guid, code } =
             Rakp2::parse(&payload)?
         else {
@@ -183,7 +273,7 @@ impl Handshake<'_> {
 
         let proof = suite.hmac(key, &[&managed_random, &console, who[0], who[1], who[2]]);
         let message = Proof { tag: 2, status: Status::OK, session_id: managed_id, code: &proof };
-        let payload = self.exchange(rmcp_plus::PayloadType::RAKP_3, |out| message.emit(out))?;
+        let payload = self.exchange(PayloadType::RAKP_3, |out| message.emit(out))?;
         let last = Proof::parse(&payload)?;
         ensure!(last.tag == 2 && last.status == Status::OK, "RAKP message 3 was refused: {:?}", last.status);
         let session_key = suite.hmac(key, &[&console_random, &managed_random, who[0], who[1], who[2]]);
@@ -198,7 +288,7 @@ impl Handshake<'_> {
             managed_id,
             console_id,
             sent: 0,
-            received: 0,
+            received: Received::default(),
             sequence: 0,
             buffer: vec![0; 2048],
         };
@@ -215,7 +305,7 @@ impl Handshake<'_> {
             confidentiality: Some(ConfidentialityAlgorithm(confidentiality)),
         };
         let message = OpenSessionRequest { tag: 0, max_privilege: 4, console_session_id, proposal };
-        let payload = self.exchange(rmcp_plus::PayloadType::OPEN_SESSION_REQUEST, |out| message.emit(out))?;
+        let payload = self.exchange(PayloadType::OPEN_SESSION_REQUEST, |out| message.emit(out))?;
         match OpenSessionResponse::parse(&payload)? {
             OpenSessionResponse::Accepted {
                 managed_session_id, console_session_id: echoed, agreed, ..
@@ -230,7 +320,7 @@ impl Handshake<'_> {
         }
     }
 
-    fn exchange(&self, kind: rmcp_plus::PayloadType, emit: impl FnOnce(&mut Vec<u8>)) -> Result<Vec<u8>> {
+    fn exchange(&self, kind: PayloadType, emit: impl FnOnce(&mut Vec<u8>)) -> Result<Vec<u8>> {
         let mut payload = Vec::new();
         emit(&mut payload);
         self.socket.send(&framed(rmcp_plus::Header::sessionless(kind), &payload)?)?;

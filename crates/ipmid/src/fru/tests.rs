@@ -1,0 +1,114 @@
+use std::path::Path;
+
+use ipmi_wire::record::fru::{AreaKind, Fru};
+
+use super::{staged::LIFETIME, *};
+
+fn file(id: u8, path: &Path) -> FruFile {
+    FruFile {
+        id,
+        name: format!("F{id}"),
+        path: path.to_owned(),
+        entity: 7,
+        instance: 1,
+        access: Access::Bytes,
+        create: 0,
+        read_only: false,
+        unchecked: false,
+    }
+}
+
+/// FRU information with this serial number.
+fn image(serial: &str) -> Vec<u8> {
+    let mut fru = Fru::default();
+    fru.area_mut(AreaKind::Board).unwrap().set_field("serial_number", serial).unwrap();
+    fru.build(256).unwrap()
+}
+
+#[tokio::test]
+async fn only_files_that_exist_are_devices_and_reads_end_where_they_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let (there, missing) = (dir.path().join("a"), dir.path().join("b"));
+    std::fs::write(&there, [1, 2, 3, 4, 5]).unwrap();
+    let frus = FruFiles::new(vec![file(3, &missing), file(1, &there), file(1, &missing), file(255, &there)]);
+    assert_eq!(frus.list().iter().map(|fru| (fru.id, fru.size)).collect::<Vec<_>>(), [(1, 5)]);
+    assert_eq!(frus.read(1, 3, 200).await, Ok(vec![4, 5]));
+    assert_eq!(frus.read(1, 9, 1).await, Ok(vec![]));
+    assert_eq!(frus.read(3, 0, 1).await, Err(PlatformError::NotPresent));
+    assert_eq!(frus.read(9, 0, 1).await, Err(PlatformError::NotPresent));
+}
+
+#[tokio::test]
+async fn pieces_reach_the_device_when_they_make_a_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("eeprom");
+    std::fs::write(&path, image("before")).unwrap();
+    let frus = FruFiles::new(vec![file(0, &path)]);
+    let after = image("after!");
+    for (offset, piece) in (0_u32..).step_by(16).zip(after.chunks(16)) {
+        assert_eq!(frus.write(0, offset, piece.to_vec()).await, Ok(()));
+        // The client that writes sees what it has written.
+        assert_eq!(frus.read(0, offset, 16).await, Ok(piece.to_vec()));
+        let stored = std::fs::read(&path).unwrap();
+        assert!(stored == image("before") || stored == after, "torn after offset {offset}");
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), after);
+}
+
+#[test]
+fn pieces_that_never_make_a_whole_are_dropped_and_the_device_is_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("eeprom");
+    std::fs::write(&path, image("before")).unwrap();
+    let mut device = Device::new(&file(0, &path));
+    let start = Instant::now();
+    assert_eq!(device.write(start, 10, &[0xff; 4]), Ok(false));
+    assert_eq!(device.read(start, 10, 4), Ok(vec![0xff; 4]));
+    assert_eq!(std::fs::read(&path).unwrap(), image("before"));
+    let late = start + LIFETIME * 2;
+    assert_eq!(device.image(late), Ok(image("before")));
+    // The next one begins from what is there, not from what was dropped.
+    assert_eq!(device.write(late, 16, &image("after!")[16..]), Ok(true));
+    assert_eq!(std::fs::read(&path).unwrap(), image("after!"));
+}
+
+#[tokio::test]
+async fn what_is_no_fru_information_is_written_where_that_is_configured_or_forced() {
+    let dir = tempfile::tempdir().unwrap();
+    let (plain, raw) = (dir.path().join("plain"), dir.path().join("raw"));
+    std::fs::write(&plain, image("x1")).unwrap();
+    std::fs::write(&raw, [0; 32]).unwrap();
+    let unchecked = FruFile { unchecked: true, ..file(1, &raw) };
+    let frus = FruFiles::new(vec![file(0, &plain), unchecked]);
+    assert_eq!(frus.write(1, 30, vec![7, 7]).await, Ok(()));
+    assert_eq!(std::fs::read(&raw).unwrap()[28..], [0, 0, 7, 7]);
+    assert!(matches!(frus.replace(0, vec![9; 8], false).await, Err(PlatformError::Refused(_))));
+    assert!(matches!(frus.replace(0, vec![9; 300], true).await, Err(PlatformError::Refused(_))));
+    assert_eq!(frus.replace(0, vec![9; 8], true).await, Ok(()));
+    let stored = std::fs::read(&plain).unwrap();
+    assert_eq!((stored.len(), &stored[..9]), (256, [9, 9, 9, 9, 9, 9, 9, 9, 0].as_slice()));
+}
+
+#[tokio::test]
+async fn a_file_to_be_made_is_made_empty_once_and_a_read_only_one_is_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("internal");
+    let make = FruFile { create: 64, read_only: true, ..file(0, &path) };
+    let frus = FruFiles::new(vec![make.clone()]);
+    assert_eq!(frus.read(0, 0, 3).await, Ok(vec![1, 0, 0]));
+    assert_eq!(frus.write(0, 0, vec![1]).await, Err(PlatformError::WriteProtected));
+    std::fs::write(&path, image("kept")).unwrap();
+    assert_eq!(FruFiles::new(vec![make]).image(0).await, Ok(image("kept")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_somebody_else_uses_is_busy() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("slow");
+    std::fs::write(&path, [0; 8]).unwrap();
+    let frus = FruFiles::new(vec![file(0, &path)]);
+    let held = Arc::clone(&frus.devices[0].device).lock_owned().await;
+    assert_eq!(frus.read(0, 0, 1).await, Err(PlatformError::Busy));
+    drop(held);
+    assert_eq!(frus.read(0, 0, 1).await, Ok(vec![0]));
+}
