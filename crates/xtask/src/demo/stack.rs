@@ -18,7 +18,7 @@ use super::{
 use crate::guest::Guest;
 
 /// The daemons and the arguments that are theirs alone. They find each other in any order; this one asks least of them.
-const DAEMONS: [(&str, &[&str]); 8] = [
+const DAEMONS: [(&str, &[&str]); 9] = [
     ("userd", &[]),
     ("networkd", &[]),
     ("seld", &[]),
