@@ -53,3 +53,13 @@ fn lan_messages_are_read_or_refused() {
 fn the_endpoint_keeps_its_promises() {
     replay("session_endpoint", entry::session_endpoint);
 }
+
+#[test]
+fn what_a_virtual_machine_sends_is_taken_apart() {
+    replay("vm_stream", entry::vm_stream);
+}
+
+#[test]
+fn bt_frames_are_read_or_refused() {
+    replay("bt_frame", entry::bt_frame);
+}

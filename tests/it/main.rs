@@ -13,6 +13,7 @@ mod faults;
 mod freeipmi;
 mod fru;
 mod host;
+mod host_interface;
 mod host_messages;
 mod ipmitool;
 mod netipmid;

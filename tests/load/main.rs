@@ -14,7 +14,10 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use ipmi_wire::NetFn;
 use report::Report;
-use system_tests::remote_console::{Login, Request, Session, Suite};
+use system_tests::{
+    VmHost,
+    remote_console::{Login, Request, Session, Suite},
+};
 
 const USAGE: &str = "\
 usage: ferrite-load --host H --port P --user U --password-file F [options] <what>...
@@ -23,10 +26,12 @@ what (in the order given):
   commands     send --count commands on each of --sessions sessions, one at a time on each
   handshakes   open and close --count sessions, on --sessions sockets at once
   garbage      send --count mutated datagrams, then log in
+  host         send --count commands through --host-interface, as a virtual machine
   guesses      try --count wrong passwords up to RAKP message 3, each of which must be refused
 
 options:
   --suite N              cipher suite, 3 or 17 (default 17)
+  --host-interface F     socket that takes OpenIPMI's VM protocol
   --sessions N           how many at once (default 1)
   --count N              how many of each (default 10000)
   --request NETFN:CMD[:DATA]  in hexadecimal (default 06:01, Get Device ID)
@@ -41,6 +46,7 @@ struct Options {
     request: Request,
     seed: u64,
     json: bool,
+    host_interface: Option<PathBuf>,
     what: Vec<String>,
 }
 
@@ -60,13 +66,14 @@ fn parse() -> Result<Options> {
     let (mut user, mut password_file) = (None, None);
     let (mut sessions, mut count, mut seed, mut json) = (1, 10_000, 1, false);
     let mut request = Request { net_fn: NetFn::APP, command: 0x01, data: Vec::new() };
-    let mut what = Vec::new();
+    let (mut host_interface, mut what) = (None, Vec::new());
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
             Value(word) => what.push(word.string()?),
             Long("host") => host = parser.value()?.string()?,
             Long("port") => port = parser.value()?.parse()?,
+            Long("host-interface") => host_interface = Some(PathBuf::from(parser.value()?)),
             Long("user") => user = Some(parser.value()?.string()?),
             Long("password-file") => password_file = Some(PathBuf::from(parser.value()?)),
             Long("suite") => suite = parser.value()?.parse()?,
@@ -97,7 +104,7 @@ fn parse() -> Result<Options> {
         suite: Suite::from_number(suite)?,
         persistent: false,
     };
-    Ok(Options { login, sessions, count, request, seed, json, what })
+    Ok(Options { login, sessions, count, request, seed, json, host_interface, what })
 }
 
 fn parse_request(text: &str) -> Result<Request> {
@@ -126,6 +133,7 @@ fn run(options: &Options) -> Result<()> {
             "handshakes" => handshakes(options)?,
             "garbage" => garbage(options)?,
             "guesses" => guesses(options)?,
+            "host" => host(options)?,
             other => bail!("`{other}` is nothing that can be measured"),
         }
     }
@@ -157,6 +165,24 @@ fn handshakes(options: &Options) -> Result<()> {
         at_once(vec![(); options.sessions], |()| repeat(each, || Session::open(&options.login)?.close()))?;
     let title = format!("log in, set privilege, log out; {} at once", options.sessions);
     Report::new(title, latencies, start.elapsed()).print(options.json);
+    Ok(())
+}
+
+/// Commands of the host's, from its request to its response.
+fn host(options: &Options) -> Result<()> {
+    let socket = options.host_interface.as_ref().context("--host-interface is missing")?;
+    let mut host =
+        VmHost::connect(socket).with_context(|| format!("cannot connect to {}", socket.display()))?;
+    let Request { net_fn, command, data } = &options.request;
+    let request = [&[net_fn.value() << 2, *command], data.as_slice()].concat();
+    let start = Instant::now();
+    let latencies = repeat(options.count, || {
+        let response = host.ask(&request)?;
+        ensure!(response.get(2) == Some(&0), "the response is {response:02X?}");
+        Ok(())
+    })?;
+    Report::new(format!("host command {net_fn}/{command:02X}h"), latencies, start.elapsed())
+        .print(options.json);
     Ok(())
 }
 

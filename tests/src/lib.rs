@@ -7,7 +7,9 @@ pub mod introspection;
 mod private_bus;
 mod qmp;
 pub mod remote_console;
+mod vm_host;
 
 pub use example_config::{example_config, read_example_config};
 pub use private_bus::PrivateBus;
 pub use qmp::Qmp;
+pub use vm_host::VmHost;

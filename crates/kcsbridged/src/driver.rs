@@ -127,8 +127,7 @@ impl Driver {
             HostEvent::Request(tag, request) => self.begin(tag, request),
             HostEvent::Malformed(tag, header, code) => {
                 self.cancel();
-                channel.counters.count(Counter::Malformed);
-                self.respond(tag, header, code, &[])?;
+                self.respond(Counter::Malformed, tag, header, code, &[])?;
             }
             HostEvent::Refused => {
                 self.cancel();
@@ -200,22 +199,18 @@ impl Driver {
 
     fn answer(&mut self, answer: Result<Reply, ExecuteError>) -> Result<(), HostError> {
         let Some(Exchange { tag, header, interrupt, .. }) = self.exchange.take() else { return Ok(()) };
-        let (code, data) = match answer {
-            Ok(reply) => {
-                self.channel.counters.count(Counter::Response);
-                (CompletionCode(reply.completion_code), reply.data)
-            }
-            Err(ExecuteError::Busy) => (CompletionCode::NODE_BUSY, Vec::new()),
+        let (counter, code, data) = match answer {
+            Ok(reply) => (Counter::Response, CompletionCode(reply.completion_code), reply.data),
+            Err(ExecuteError::Busy) => (Counter::Response, CompletionCode::NODE_BUSY, Vec::new()),
             Err(error) => {
                 tracing::warn!("no answer to {}/{:02X}h: {error}", header.net_fn, header.command);
-                self.channel.counters.count(Counter::Timeout);
-                (CompletionCode::TIMEOUT, Vec::new())
+                (Counter::Timeout, CompletionCode::TIMEOUT, Vec::new())
             }
         };
         if let (Some(on), CompletionCode::OK) = (interrupt, code) {
             self.channel.interface().set_interrupt(on);
         }
-        self.respond(tag, header, code, &data)
+        self.respond(counter, tag, header, code, &data)
     }
 
     fn take_enables(&self, answer: Result<Reply, ExecuteError>) {
@@ -234,8 +229,7 @@ impl Driver {
             return Ok(());
         };
         tracing::warn!("no answer to {}/{:02X}h in time", header.net_fn, header.command);
-        self.channel.counters.count(Counter::Timeout);
-        self.respond(tag, header, CompletionCode::TIMEOUT, &[])
+        self.respond(Counter::Timeout, tag, header, CompletionCode::TIMEOUT, &[])
     }
 
     /// What was done from the bus.
@@ -244,24 +238,27 @@ impl Driver {
             return Ok(());
         }
         let Some(Exchange { tag, header, .. }) = self.exchange.take() else { return Ok(()) };
-        self.channel.counters.count(Counter::Abort);
-        // Withdrawn where the driver has ended the transfer.
-        self.respond(tag, header, CompletionCode::UNSPECIFIED, &[])
+        // Withdrawn where the driver has ended the transfer itself.
+        self.respond(Counter::Abort, tag, header, CompletionCode::UNSPECIFIED, &[])
     }
 
-    fn respond(&self, tag: Tag, header: Header, code: CompletionCode, data: &[u8]) -> Result<(), HostError> {
+    /// Responds, and counts that as `counter`, or as an abort where the host waits no longer.
+    fn respond(
+        &self,
+        counter: Counter,
+        tag: Tag,
+        header: Header,
+        code: CompletionCode,
+        data: &[u8],
+    ) -> Result<(), HostError> {
         let mut interface = self.channel.interface();
         let mut result = interface.respond(tag, &header.response(code, data));
         if matches!(result, Err(HostError::TooLong)) {
             self.channel.counters.count(Counter::TooLong);
             result = interface.respond(tag, &header.response(CompletionCode::CANNOT_RETURN_BYTES, &[]));
         }
-        match result {
-            Err(HostError::Withdrawn) => {
-                self.channel.counters.count(Counter::Abort);
-                Ok(())
-            }
-            result => result,
-        }
+        let withdrawn = matches!(result, Err(HostError::Withdrawn));
+        self.channel.counters.count(if withdrawn { Counter::Abort } else { counter });
+        if withdrawn { Ok(()) } else { result }
     }
 }

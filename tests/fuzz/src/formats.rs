@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use ipmi_wire::{
-    asf,
+    asf, bt,
     codec::Decode,
     command::session::{
         ChannelAuthenticationCapabilitiesRequest, ChannelCipherSuitesRequest, CloseSessionRequest,
@@ -13,7 +13,7 @@ use ipmi_wire::{
     rakp::{OpenSessionRequest, OpenSessionResponse, Proof, Rakp1, Rakp2},
     rmcp,
     rmcp_plus::Packet,
-    session_v15,
+    session_v15, vm_serial,
 };
 
 /// Any datagram of port 623.
@@ -70,6 +70,34 @@ fn same<T: PartialEq + Debug, E: Debug>(
         emit(&value, &mut out);
         assert_eq!(parse(&out).unwrap(), value);
     }
+}
+
+/// What a virtual machine sends: whole frames, none of them twice, and what was read and written again reads the same.
+pub fn vm_stream(data: &[u8]) {
+    let mut decoder = vm_serial::Decoder::default();
+    let ends = data.iter().filter(|byte| matches!(**byte, 0xA0 | 0xA1)).count();
+    let frames: Vec<_> = data.iter().filter_map(|byte| decoder.push(*byte)).collect();
+    assert_eq!(frames.len(), ends);
+    for frame in frames {
+        let mut out = Vec::new();
+        match &frame {
+            vm_serial::Frame::Message { id, message } => vm_serial::emit_message(*id, message, &mut out),
+            vm_serial::Frame::Control(control) => control.emit(&mut out),
+            vm_serial::Frame::Malformed(_) => continue,
+        }
+        let mut decoder = vm_serial::Decoder::default();
+        let read: Vec<_> = out.iter().filter_map(|byte| decoder.push(*byte)).collect();
+        assert_eq!(read, [frame]);
+    }
+}
+
+/// A frame of the BT device.
+pub fn bt_frame(data: &[u8]) {
+    let _ = bt::head(data);
+    let Ok(request) = bt::BtRequest::parse(data) else { return };
+    let mut out = Vec::new();
+    request.emit(&mut out).unwrap();
+    assert_eq!(out, data, "a BT frame has one way to be written");
 }
 
 /// A LAN message, and its data as those of every session command.

@@ -14,4 +14,4 @@ mod endpoint;
 mod formats;
 
 pub use endpoint::session_endpoint;
-pub use formats::{lan_message, rmcp_datagram};
+pub use formats::{bt_frame, lan_message, rmcp_datagram, vm_stream};

@@ -169,6 +169,7 @@ impl Bench {
         let one = self.client(&["commands", "--count", "10000"])?;
         self.add("command, 1 session: median", "us", Target::AtMost(120.0), &one, "p50_us")?;
         self.add("command, 1 session: 99th percentile", "us", Target::None, &one, "p99_us")?;
+        self.host_commands()?;
         let eight = self.client(&["commands", "--sessions", "8", "--count", "5000"])?;
         self.add("commands, 8 sessions", "/s", Target::AtLeast(15_000.0), &eight, "per_second")?;
         let logins = self.client(&["handshakes", "--sessions", "4", "--count", "5000"])?;
@@ -180,6 +181,22 @@ impl Bench {
             "per_second",
         )?;
         self.sdr_lists()
+    }
+
+    /// The host's commands through the VM protocol: what KCS takes, less the registers.
+    fn host_commands(&mut self) -> anyhow::Result<()> {
+        let Some(socket) = self.stream_of_host() else { return Ok(()) };
+        let host = self.client(&["host", "--count", "10000", "--host-interface", &socket])?;
+        let rows = [("median", Target::AtMost(300.0), "p50_us"), ("90th percentile", Target::None, "p90_us")];
+        let tail = [("99th percentile", Target::None, "p99_us"), ("worst", Target::None, "max_us")];
+        for (what, target, field) in rows.into_iter().chain(tail) {
+            self.add(&format!("host command: {what}"), "us", target, &host, field)?;
+        }
+        Ok(())
+    }
+
+    fn stream_of_host(&self) -> Option<String> {
+        Some(self.stack.description().host_interface.as_ref()?.display().to_string())
     }
 
     /// Has the load client measure, and takes the one line that it prints.
