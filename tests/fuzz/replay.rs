@@ -53,3 +53,8 @@ fn lan_messages_are_read_or_refused() {
 fn the_endpoint_keeps_its_promises() {
     replay("session_endpoint", entry::session_endpoint);
 }
+
+#[test]
+fn a_console_over_lan_keeps_its_promises() {
+    replay("sol_session", entry::sol_session);
+}

@@ -12,6 +12,8 @@
 mod client;
 mod endpoint;
 mod formats;
+mod sol;
 
 pub use endpoint::session_endpoint;
 pub use formats::{lan_message, rmcp_datagram};
+pub use sol::sol_session;
