@@ -63,3 +63,8 @@ fn what_a_virtual_machine_sends_is_taken_apart() {
 fn bt_frames_are_read_or_refused() {
     replay("bt_frame", entry::bt_frame);
 }
+
+#[test]
+fn a_console_over_lan_keeps_its_promises() {
+    replay("sol_session", entry::sol_session);
+}

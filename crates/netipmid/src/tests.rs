@@ -21,6 +21,8 @@ use zbus::{Connection, OwnedFd, fdo::ManagedObjects};
 
 use super::*;
 
+mod sol;
+
 struct Connect;
 
 #[zbus::interface(name = "org.ferrite.Ipmi.DirectLine")]
@@ -40,10 +42,23 @@ async fn answer(call: Call) -> Reply {
             tokio::time::sleep(Duration::from_secs(2)).await;
             (0, vec![0x55, 0])
         }
+        // SOL configuration: what ipmitool reads before it activates.
+        (12, 0x22) => (0, [&[0x11][..], sol_parameter(call.data.get(1))].concat()),
         (6, 0x37) => (0, vec![0x5A; 16]),
         _ => (0xC1, Vec::new()),
     };
     Reply { net_fn: call.net_fn | 1, lun: call.lun, command: call.command, completion_code, data }
+}
+
+fn sol_parameter(number: Option<&u8>) -> &'static [u8] {
+    match number {
+        Some(1) => &[1],
+        Some(2) => &[0xC4],
+        Some(3) => &[12, 1],
+        Some(4) => &[7, 25],
+        Some(8) => &[0x6F, 0x02],
+        _ => &[0],
+    }
 }
 
 struct Userd;

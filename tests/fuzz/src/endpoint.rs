@@ -13,7 +13,7 @@ use rmcp_session::{
 use super::client::{self, Client};
 
 /// Predictable random bytes.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Random for Dice {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), RandomFailed> {

@@ -12,6 +12,8 @@
 mod client;
 mod endpoint;
 mod formats;
+mod sol;
 
 pub use endpoint::session_endpoint;
 pub use formats::{bt_frame, lan_message, rmcp_datagram, vm_stream};
+pub use sol::sol_session;

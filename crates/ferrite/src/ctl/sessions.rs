@@ -5,7 +5,7 @@ use std::{
     net::Ipv4Addr,
 };
 
-use bmc_dbus::{names::ipmi, users::UserTableProxy};
+use bmc_dbus::{names::ipmi, sessions::ListedPayload, users::UserTableProxy};
 use serde::Serialize;
 use zbus::Connection;
 
@@ -20,7 +20,7 @@ use super::{
 pub(super) const COMMAND: Command = Command {
     name: "sessions",
     help: "\
-Lists the IPMI LAN sessions and what the channels threw away, or closes a session.
+Lists the IPMI LAN sessions, the consoles they have open (Serial over LAN) and what the channels threw away, or closes a session.
 
 usage: ferrite ctl sessions [--json]
        ferrite ctl sessions close ID
@@ -38,6 +38,8 @@ Discards are datagrams that were dropped, counted by reason since the channel st
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Channels {
     pub(super) sessions: Vec<Session>,
+    /// Consoles that sessions have open.
+    pub(super) consoles: Vec<Console>,
     /// By channel, then by reason.
     pub(super) discards: BTreeMap<String, BTreeMap<String, u64>>,
 }
@@ -52,6 +54,20 @@ pub(super) struct Session {
     source: String,
     suite: Option<u64>,
     age_ms: Option<u64>,
+}
+
+/// A console that a session has open by Serial over LAN.
+#[derive(Debug, Serialize)]
+pub(super) struct Console {
+    session: String,
+    channel: String,
+    instance: u8,
+    /// For how long.
+    seconds: u64,
+    /// From the client.
+    bytes_in: u64,
+    /// That the client acknowledged.
+    bytes_out: u64,
 }
 
 /// `State` of a session that is in use.
@@ -114,6 +130,9 @@ pub(super) async fn read(connection: &Connection) -> Result<Channels, Failure> {
         lan = true;
         let active = sessions.iter().filter(|(_, properties)| properties.number("State") == Some(ACTIVE));
         model.sessions.extend(active.map(|(path, found)| Session::new(&channel, path, found, &users)));
+        if let Ok(consoles) = consoles(connection, &channel).await {
+            model.consoles.extend(consoles);
+        }
         if let Ok(discards) = discards(connection, &channel).await {
             model.discards.insert(channel, discards);
         }
@@ -147,6 +166,23 @@ async fn discards(connection: &Connection, channel: &str) -> zbus::Result<BTreeM
     Ok(counters.into_iter().filter(|(_, count)| *count > 0).collect())
 }
 
+/// None where OpenBMC's own netipmid serves, which does not list them.
+async fn consoles(connection: &Connection, channel: &str) -> zbus::Result<Vec<Console>> {
+    /// The payload type of Serial over LAN.
+    const SOL: u8 = 1;
+    let payloads: Vec<ListedPayload> =
+        lan_channel(connection, channel).await?.get_property("Payloads").await?;
+    let console = |payload: ListedPayload| Console {
+        session: format!("{:x}", payload.session_id),
+        channel: channel.to_owned(),
+        instance: payload.instance,
+        seconds: payload.seconds,
+        bytes_in: payload.bytes_in,
+        bytes_out: payload.bytes_out,
+    };
+    Ok(payloads.into_iter().filter(|payload| payload.payload_type == SOL).map(console).collect())
+}
+
 async fn close(connection: &Connection, line: &Line, id: &str) -> Result<Output, Failure> {
     let digits = id.trim_start_matches("0x");
     let number = u32::from_str_radix(digits, 16)
@@ -174,6 +210,20 @@ fn render(model: &Channels) -> String {
     ];
     let rows: Vec<_> = model.sessions.iter().map(row).collect();
     let mut text = if rows.is_empty() { "no sessions\n".to_owned() } else { table::render(&SESSIONS, &rows) };
+    if !model.consoles.is_empty() {
+        text.push('\n');
+        text.push_str(&table::render(
+            &[
+                ("SESSION", Align::Left),
+                ("CHANNEL", Align::Left),
+                ("SOL", Align::Right),
+                ("OPEN", Align::Right),
+                ("BYTES IN", Align::Right),
+                ("BYTES OUT", Align::Right),
+            ],
+            &model.consoles.iter().map(console_row).collect::<Vec<_>>(),
+        ));
+    }
     let counts = model.discards.iter().flat_map(|(channel, reasons)| {
         reasons.iter().map(|(reason, count)| vec![channel.clone(), reason.clone(), count.to_string()])
     });
@@ -200,6 +250,17 @@ fn row(session: &Session) -> Vec<String> {
     ]
 }
 
+fn console_row(console: &Console) -> Vec<String> {
+    vec![
+        console.session.clone(),
+        console.channel.clone(),
+        console.instance.to_string(),
+        table::age(console.seconds.saturating_mul(1000)),
+        console.bytes_in.to_string(),
+        console.bytes_out.to_string(),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,10 +278,21 @@ mod tests {
         };
         let discards =
             [("eth0".to_owned(), [("replayed".to_owned(), 3), ("bad integrity".to_owned(), 12)].into())];
-        let model = Channels { sessions: vec![session], discards: discards.into() };
+        let console = Console {
+            session: "2000001".into(),
+            channel: "eth0".into(),
+            instance: 1,
+            seconds: 61,
+            bytes_in: 12,
+            bytes_out: 40_000,
+        };
+        let model = Channels { sessions: vec![session], consoles: vec![console], discards: discards.into() };
         let expected = "\
 ID        CHANNEL  USER   PRIVILEGE      SOURCE               SUITE   AGE
 02000001  eth0     admin  administrator  [2001:db8::1]:50123     17  65 s
+
+SESSION  CHANNEL  SOL  OPEN  BYTES IN  BYTES OUT
+2000001  eth0       1  61 s        12      40000
 
 CHANNEL  DISCARDED BECAUSE  COUNT
 eth0     bad integrity         12

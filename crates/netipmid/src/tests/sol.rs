@@ -1,0 +1,218 @@
+//! Serial over LAN with ipmitool on one side and a console that the test holds on the other.
+
+use std::{
+    io::Read as _,
+    process::{ChildStdin, Command},
+    sync::Mutex,
+};
+
+use bmc_dbus::{console, names::power, sol::SolConfigurationProxy};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
+};
+
+use super::*;
+
+/// What somebody asked of the console.
+#[derive(Debug)]
+enum Asked {
+    Resumed(u64, tokio::net::UnixStream),
+    Break,
+}
+
+struct Consoled(UnboundedSender<Asked>);
+
+#[zbus::interface(name = "org.ferrite.Console")]
+impl Consoled {
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn position(&self) -> u64 {
+        100_000
+    }
+
+    async fn resume(&self, position: u64) -> zbus::fdo::Result<(OwnedFd, u64)> {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let ours = tokio::net::UnixStream::from_std(ours).unwrap();
+        self.0.send(Asked::Resumed(position, ours)).unwrap();
+        Ok((std::os::fd::OwnedFd::from(theirs).into(), position))
+    }
+
+    fn send_break(&self) {
+        self.0.send(Asked::Break).unwrap();
+    }
+}
+
+/// A console with the id `default`, until the connection is dropped.
+async fn consoled(bus: &PrivateBus) -> (Connection, UnboundedReceiver<Asked>) {
+    let (sender, asked) = mpsc::unbounded_channel();
+    let connection = connect(bus).await;
+    connection.object_server().at(console::path("default"), Consoled(sender)).await.unwrap();
+    connection.request_name(console::service("default")).await.unwrap();
+    (connection, asked)
+}
+
+async fn resumed(asked: &mut UnboundedReceiver<Asked>) -> (u64, tokio::net::UnixStream) {
+    match tokio::time::timeout(Duration::from_secs(10), asked.recv()).await {
+        Ok(Some(Asked::Resumed(position, stream))) => (position, stream),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// `ipmitool sol activate` on a terminal.
+struct Terminal {
+    child: std::process::Child,
+    keys: ChildStdin,
+    shown: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Terminal {
+    fn activate(daemon: &Daemon) -> Self {
+        let ipmitool = daemon.ipmitool("127.0.0.1", &["sol", "activate"]);
+        let words = std::iter::once(ipmitool.get_program()).chain(ipmitool.get_args());
+        let line = words.map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ");
+        let mut command = Command::new("script");
+        command.args(["-qfc", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let keys = child.stdin.take().unwrap();
+        let mut output = child.stdout.take().unwrap();
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let screen = Arc::clone(&shown);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = output.read(&mut buffer) {
+                screen.lock().unwrap().extend(&buffer[..length]);
+            }
+        });
+        Self { child, keys, shown }
+    }
+
+    fn shows(&self, text: &str) -> bool {
+        String::from_utf8_lossy(&self.shown.lock().unwrap()).contains(text)
+    }
+
+    async fn until_shown(&self, text: &str) {
+        until(text, async || self.shows(text)).await;
+    }
+
+    fn types(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn takes(host: &mut tokio::net::UnixStream, wanted: &str) {
+    let mut got = vec![0; wanted.len()];
+    tokio::time::timeout(Duration::from_secs(10), host.read_exact(&mut got)).await.unwrap().unwrap();
+    assert_eq!(String::from_utf8_lossy(&got), wanted);
+}
+
+async fn instances(daemon: &Daemon, wanted: usize) {
+    until("instances", async || daemon.channel.endpoint().sol_instances().count() == wanted).await;
+}
+
+#[tokio::test]
+async fn ipmitool_has_the_console_through_breaks_and_a_restart_of_consoled() {
+    let bus = PrivateBus::start().unwrap();
+    let (_ipmid, _userd) = (ipmid(&bus).await, userd(&bus).await);
+    let (console, mut asked) = consoled(&bus).await;
+    let daemon = Daemon::start();
+    let _served = daemon.serve(&bus).await;
+    let mut terminal = Terminal::activate(&daemon);
+    let (position, mut host) = resumed(&mut asked).await;
+    assert_eq!(position, 100_000 - 8192, "the recent output first");
+    host.write_all(b"login: ").await.unwrap();
+    terminal.until_shown("login: ").await;
+    terminal.types("root\r");
+    takes(&mut host, "root\r").await;
+    terminal.types("~B");
+    let asked_for = tokio::time::timeout(Duration::from_secs(10), asked.recv()).await.unwrap();
+    assert!(matches!(asked_for, Some(Asked::Break)), "{asked_for:?}");
+    console.close().await.unwrap();
+    drop(host);
+    terminal.types("typed meanwhile");
+    let (_console, mut asked) = consoled(&bus).await;
+    let (position, mut host) = resumed(&mut asked).await;
+    assert_eq!(position, 100_000 - 8192 + 7, "after the last byte that was read");
+    takes(&mut host, "typed meanwhile").await;
+    host.write_all(b"again").await.unwrap();
+    terminal.until_shown("again").await;
+    terminal.types("\r~.");
+    instances(&daemon, 0).await;
+}
+
+#[tokio::test]
+async fn another_session_is_refused_the_console_until_it_was_deactivated() {
+    let bus = PrivateBus::start().unwrap();
+    let (_ipmid, _userd) = (ipmid(&bus).await, userd(&bus).await);
+    let (_console, _asked) = consoled(&bus).await;
+    let daemon = Daemon::start();
+    let _served = daemon.serve(&bus).await;
+    let first = Terminal::activate(&daemon);
+    instances(&daemon, 1).await;
+    let (_, text) = daemon.command("127.0.0.1", &["sol", "activate"]).await.unwrap();
+    assert!(text.contains("already active"), "{text}");
+    let (success, text) = daemon.command("127.0.0.1", &["sol", "deactivate"]).await.unwrap();
+    assert!(success, "{text}");
+    first.until_shown("SOL session closed by BMC").await;
+    instances(&daemon, 0).await;
+}
+
+#[tokio::test]
+async fn a_configuration_on_the_bus_acts_at_once_and_one_out_of_range_is_refused() {
+    let bus = PrivateBus::start().unwrap();
+    let (_ipmid, _userd) = (ipmid(&bus).await, userd(&bus).await);
+    let (_console, _asked) = consoled(&bus).await;
+    let daemon = Daemon::start();
+    let _served = daemon.serve(&bus).await;
+    let _first = Terminal::activate(&daemon);
+    instances(&daemon, 1).await;
+    let client = connect(&bus).await;
+    let proxy = SolConfigurationProxy::builder(&client)
+        .destination(format!("{}eth0", ipmi::CHANNEL_PREFIX))
+        .path(ipmi::sol_path("eth0"))
+        .build()
+        .await
+        .unwrap();
+    assert!(proxy.set_privilege(1).await.is_err());
+    proxy.set_retry_interval(5).await.unwrap();
+    assert_eq!(daemon.channel.sol.parameters().retry_interval, Duration::from_millis(50));
+    assert_eq!(daemon.channel.endpoint().sol_instances().count(), 1);
+    proxy.set_enable(false).await.unwrap();
+    instances(&daemon, 0).await;
+}
+
+struct Chassis(&'static str);
+
+#[zbus::interface(name = "xyz.openbmc_project.State.Chassis")]
+impl Chassis {
+    #[zbus(property)]
+    fn current_power_state(&self) -> String {
+        format!("{}{}", bmc_dbus::power::POWER_STATE, self.0)
+    }
+}
+
+#[tokio::test]
+async fn a_host_without_power_is_known_as_soon_as_powerd_says_so() {
+    let bus = PrivateBus::start().unwrap();
+    let (_ipmid, _userd) = (ipmid(&bus).await, userd(&bus).await);
+    let daemon = Daemon::start();
+    let _served = daemon.serve(&bus).await;
+    assert!(*daemon.channel.host_on.borrow(), "nobody says");
+    let powerd = connect(&bus).await;
+    powerd.object_server().at(power::CHASSIS_PATH, Chassis("Off")).await.unwrap();
+    powerd.request_name(power::CHASSIS_SERVICE).await.unwrap();
+    until("off", async || !*daemon.channel.host_on.borrow()).await;
+    powerd.object_server().remove::<Chassis, _>(power::CHASSIS_PATH).await.unwrap();
+    powerd.object_server().at(power::CHASSIS_PATH, Chassis("On")).await.unwrap();
+    let chassis = powerd.object_server().interface::<_, Chassis>(power::CHASSIS_PATH).await.unwrap();
+    chassis.get().await.current_power_state_changed(chassis.signal_emitter()).await.unwrap();
+    until("on", async || *daemon.channel.host_on.borrow()).await;
+}
