@@ -9,7 +9,7 @@ use std::{env, ffi::OsString, path::Path, process::ExitCode};
 
 use bmc_daemon::Daemon;
 
-const DAEMONS: [Daemon; 8] = [
+const DAEMONS: [Daemon; 9] = [
     ipmid::DAEMON,
     netipmid::DAEMON,
     kcsbridged::DAEMON,
@@ -18,6 +18,7 @@ const DAEMONS: [Daemon; 8] = [
     seld::DAEMON,
     userd::DAEMON,
     networkd::DAEMON,
+    consoled::DAEMON,
 ];
 
 fn main() -> ExitCode {

@@ -15,13 +15,18 @@ struct Package {
     purpose: &'static str,
 }
 
-const PACKAGES: [Package; 9] = [
+const PACKAGES: [Package; 11] = [
     Package { name: "libsystemd-dev", purpose: "the daemons' readiness, sockets and journal" },
     Package { name: "pkg-config", purpose: "finds libsystemd" },
     Package { name: "dbus", purpose: "dbus-daemon, the bus of demo and tests" },
     Package { name: "util-linux", purpose: "setpriv, which ends the demo's processes with it" },
     Package { name: "ipmitool", purpose: "client" },
-    Package { name: "freeipmi-tools", purpose: "bmc-info, ipmi-sensors, ipmi-chassis, ipmiping" },
+    Package {
+        name: "freeipmi-tools",
+        purpose: "bmc-info, ipmi-sensors, ipmi-chassis, ipmiping, ipmiconsole",
+    },
+    Package { name: "python3-pyghmi", purpose: "the third console client" },
+    Package { name: "bsdutils", purpose: "script, which gives console clients a terminal" },
     Package { name: "iproute2", purpose: "ip, which makes the interfaces of networkd's test" },
     Package { name: "mount", purpose: "the emulated board's tool root is mounted in a namespace of its own" },
     Package { name: "mmdebstrap", purpose: "the emulated board's tool root and root file system" },

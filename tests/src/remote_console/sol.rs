@@ -126,6 +126,12 @@ impl SolClient {
         std::mem::take(&mut self.received)
     }
 
+    /// Puts back what was taken too much; it comes before what arrives from now on.
+    pub fn give_back(&mut self, mut rest: Vec<u8>) {
+        rest.append(&mut self.received);
+        self.received = rest;
+    }
+
     /// The bits of the last packet from the BMC.
     pub fn status(&self) -> Status {
         self.status

@@ -9,7 +9,7 @@ use std::{
 
 use ipmi_wire::bt::{self, BtRequest, MAX_LENGTH};
 
-use super::{HostError, HostEvent, HostInterface, LENGTH_INVALID, Tag, device::Device, ioctl};
+use super::{Driver as _, HostError, HostEvent, HostInterface, LENGTH_INVALID, Tag, device::Device};
 
 /// A BT interface.
 #[derive(Debug)]
@@ -34,6 +34,13 @@ impl Bt {
             self.device.write(&frame)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Bt {
+    pub(super) fn waiting(&self) -> Option<&[u8]> {
+        self.waiting.as_deref()
     }
 }
 
@@ -63,7 +70,7 @@ impl HostInterface for Bt {
 
     /// The host clears the bit itself.
     fn set_attention(&mut self, on: bool) -> Result<(), HostError> {
-        if on { ioctl::set_sms_attention(&self.device).map_err(HostError::Driver) } else { Ok(()) }
+        if on { self.device.set_attention(true).map_err(HostError::Driver) } else { Ok(()) }
     }
 
     fn force_abort(&mut self) -> Result<(), HostError> {

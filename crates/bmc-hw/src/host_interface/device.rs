@@ -17,6 +17,8 @@ use nix::{
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
+use super::{Driver, ioctl};
+
 /// A device, or what stands for one in a test: a socket that keeps the bounds of messages.
 #[derive(Debug)]
 pub struct Device {
@@ -39,16 +41,7 @@ impl Device {
         Ok(Self { input: watch(File::from(descriptor), Interest::READABLE)?, output: None })
     }
 
-    /// Reads what is there. 0 is the end.
-    pub(super) fn poll_read(
-        &mut self,
-        context: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_with(context, |mut file| file.read(buffer))
-    }
-
-    /// As [`Device::poll_read`] where the driver's `read` blocks whatever the descriptor says.
+    /// As [`Driver::poll_read`] where the driver's `read` blocks whatever the descriptor says.
     pub(super) fn poll_read_blocking(
         &mut self,
         context: &mut Context<'_>,
@@ -75,9 +68,9 @@ impl Device {
         }
     }
 
-    /// Writes what is taken now.
-    pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.input.get_ref().write(bytes)
+    /// Reads what is there at this instant, whatever was told of it.
+    pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.input.get_ref().read(buffer)
     }
 
     /// Whether the driver takes something now.
@@ -96,6 +89,24 @@ impl Device {
         }
         self.output = None;
         Poll::Ready(Ok(()))
+    }
+}
+
+impl Driver for Device {
+    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_with(context, |mut file| file.read(buffer))
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.input.get_ref().write(bytes)
+    }
+
+    fn set_attention(&self, on: bool) -> io::Result<()> {
+        if on { ioctl::set_sms_attention(self) } else { ioctl::clear_sms_attention(self) }
+    }
+
+    fn force_abort(&self) -> io::Result<()> {
+        ioctl::force_abort(self)
     }
 }
 

@@ -13,29 +13,29 @@ use ipmi_wire::{
     system_interface::{Request, TooShort},
 };
 
-use super::{HostError, HostEvent, HostInterface, LENGTH_INVALID, Tag, device::Device, ioctl};
+use super::{Driver, HostError, HostEvent, HostInterface, LENGTH_INVALID, Tag};
 
 /// The driver's buffer, each way.
 const LONGEST: usize = 1000;
 
 /// A KCS interface.
 #[derive(Debug)]
-pub struct Kcs {
-    device: Device,
+pub struct Kcs<D> {
+    driver: D,
 }
 
-impl Kcs {
-    /// On an open device.
-    pub fn new(device: Device) -> Self {
-        Self { device }
+impl<D> Kcs<D> {
+    /// On an open device, or what behaves like one.
+    pub fn new(driver: D) -> Self {
+        Self { driver }
     }
 }
 
-impl HostInterface for Kcs {
+impl<D: Driver> HostInterface for Kcs<D> {
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Result<HostEvent, HostError>> {
         // One byte more than the driver gives: a longer message is noticed, not cut.
         let mut buffer = [0; LONGEST + 1];
-        Poll::Ready(match ready!(self.device.poll_read(context, &mut buffer)) {
+        Poll::Ready(match ready!(self.driver.poll_read(context, &mut buffer)) {
             Ok(0) => Err(HostError::Lost(io::ErrorKind::UnexpectedEof.into())),
             Ok(length) => Ok(event(buffer.get(..length).unwrap_or_default())),
             // The driver had to abort a message that is longer than we take.
@@ -48,7 +48,7 @@ impl HostInterface for Kcs {
         if response.len() > LONGEST {
             return Err(HostError::TooLong);
         }
-        match self.device.write(response) {
+        match self.driver.write(response) {
             Ok(_) => Ok(()),
             // Another phase than the one that waits for a response.
             Err(error) if error.raw_os_error() == Some(nix::libc::EINVAL) => Err(HostError::Withdrawn),
@@ -57,12 +57,11 @@ impl HostInterface for Kcs {
     }
 
     fn set_attention(&mut self, on: bool) -> Result<(), HostError> {
-        let set = if on { ioctl::set_sms_attention } else { ioctl::clear_sms_attention };
-        set(&self.device).map_err(HostError::Driver)
+        self.driver.set_attention(on).map_err(HostError::Driver)
     }
 
     fn force_abort(&mut self) -> Result<(), HostError> {
-        ioctl::force_abort(&self.device).map_err(HostError::Driver)
+        self.driver.force_abort().map_err(HostError::Driver)
     }
 }
 

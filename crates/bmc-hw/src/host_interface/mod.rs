@@ -24,6 +24,7 @@ use ipmi_wire::{
 };
 
 pub use bt::Bt;
+pub use device::Device;
 pub use kcs::Kcs;
 pub use ssif::Ssif;
 pub use vm::{Listen, ListenError, Vm};
@@ -140,6 +141,33 @@ pub trait HostInterface: Send {
     }
 }
 
+/// The system calls of a driver that gives and takes one message at a time. Beside a [`Device`], whatever behaves like one.
+pub trait Driver: Send {
+    /// Reads a message, or for a stream what is there. 0 is the end.
+    ///
+    /// # Errors
+    /// What the driver says.
+    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Writes a message, or for a stream what is taken now. Does not wait.
+    ///
+    /// # Errors
+    /// What the driver says.
+    fn write(&self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Sets or clears the SMS attention bit.
+    ///
+    /// # Errors
+    /// What the driver says.
+    fn set_attention(&self, on: bool) -> io::Result<()>;
+
+    /// Puts the interface into its error state.
+    ///
+    /// # Errors
+    /// What the driver says.
+    fn force_abort(&self) -> io::Result<()>;
+}
+
 /// Which interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Backend {
@@ -178,8 +206,8 @@ impl Backend {
     }
 }
 
-fn open(path: &Path) -> Result<device::Device, HostError> {
-    device::Device::open(path).map_err(|source| HostError::Open {
+fn open(path: &Path) -> Result<Device, HostError> {
+    Device::open(path).map_err(|source| HostError::Open {
         path: path.display().to_string(),
         source,
         hint: "the device comes with its driver, which the device tree has to enable; one process at a time can have it open",

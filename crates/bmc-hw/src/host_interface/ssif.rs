@@ -9,7 +9,7 @@ use std::{
 
 use ipmi_wire::system_interface::Header;
 
-use super::{HostError, HostEvent, HostInterface, LENGTH_INVALID, Tag, device::Device, kcs::event_up_to};
+use super::{Driver, HostError, HostEvent, HostInterface, LENGTH_INVALID, Tag, kcs::event_up_to};
 
 /// `IPMI_SSIF_PAYLOAD_MAX`.
 const LONGEST: usize = 254;
@@ -17,21 +17,21 @@ const LENGTH: usize = size_of::<u32>();
 
 /// An SSIF interface.
 #[derive(Debug)]
-pub struct Ssif {
-    device: Device,
+pub struct Ssif<D> {
+    driver: D,
 }
 
-impl Ssif {
-    /// On an open device.
-    pub fn new(device: Device) -> Self {
-        Self { device }
+impl<D> Ssif<D> {
+    /// On an open device, or what behaves like one.
+    pub fn new(driver: D) -> Self {
+        Self { driver }
     }
 }
 
-impl HostInterface for Ssif {
+impl<D: Driver> HostInterface for Ssif<D> {
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Result<HostEvent, HostError>> {
         let mut buffer = [0; LENGTH + LONGEST + 1];
-        Poll::Ready(match ready!(self.device.poll_read(context, &mut buffer)) {
+        Poll::Ready(match ready!(self.driver.poll_read(context, &mut buffer)) {
             Ok(0) => Err(HostError::Lost(io::ErrorKind::UnexpectedEof.into())),
             Ok(length) => Ok(event(buffer.get(..length).unwrap_or_default())),
             Err(error) => Err(HostError::Lost(error)),
@@ -43,7 +43,7 @@ impl HostInterface for Ssif {
             return Err(HostError::TooLong);
         };
         let message = [&length.to_ne_bytes(), response].concat();
-        match self.device.write(&message) {
+        match self.driver.write(&message) {
             Ok(_) => Ok(()),
             // The driver gave the host up after half a second, or still sends the response before.
             Err(error) if error.raw_os_error() == Some(nix::libc::EINVAL) => Err(HostError::Withdrawn),

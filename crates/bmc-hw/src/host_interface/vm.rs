@@ -6,7 +6,8 @@ mod listen;
 
 use std::{
     io,
-    task::{Context, Poll},
+    os::fd::OwnedFd,
+    task::{Context, Poll, ready},
 };
 
 use ipmi_wire::{
@@ -16,7 +17,7 @@ use ipmi_wire::{
 
 use self::listen::Listener;
 pub use self::listen::{Listen, ListenError};
-use super::{HostError, HostEvent, HostInterface, PowerControl, Tag, device::Device};
+use super::{Driver as _, HostError, HostEvent, HostInterface, PowerControl, Tag, device::Device};
 
 /// What a machine that does not read may leave unread. A response is some 600 bytes at most.
 const MOST_UNSENT: usize = 8192;
@@ -27,6 +28,8 @@ const CHUNK: usize = 512;
 pub struct Vm {
     listener: Listener,
     guest: Option<Guest>,
+    /// Came just as the one before went.
+    next: Option<OwnedFd>,
     attention: bool,
     interrupt: bool,
 }
@@ -57,7 +60,34 @@ impl Vm {
             hint: "is another process listening there, and does the directory exist?",
         };
         let listener = Listener::bind(listen).map_err(open)?;
-        Ok(Self { listener, guest: None, attention: false, interrupt: false })
+        Ok(Self { listener, guest: None, next: None, attention: false, interrupt: false })
+    }
+
+    /// Who comes next.
+    fn poll_newcomer(&mut self, context: &mut Context<'_>) -> Poll<io::Result<OwnedFd>> {
+        match self.next.take() {
+            Some(stream) => Poll::Ready(Ok(stream)),
+            None => self.listener.poll_accept(context),
+        }
+    }
+
+    /// Takes who comes, if there is room.
+    fn welcome(&mut self, stream: OwnedFd) -> Option<HostEvent> {
+        // The end of a connection may not have been told yet.
+        match self.guest.as_mut().map(Guest::is_gone) {
+            Some(true) => {
+                (self.guest, self.next) = (None, Some(stream));
+                Some(HostEvent::Disconnected)
+            }
+            // Dropped: it is told by the end of its connection.
+            Some(false) => Some(HostEvent::TurnedAway),
+            None => {
+                // One that is gone already is no machine.
+                self.guest = Some(Guest::new(Device::new(stream).ok()?));
+                self.greet(true);
+                Some(HostEvent::Connected)
+            }
+        }
     }
 
     /// Tells a machine the state of the wires.
@@ -86,10 +116,20 @@ impl Vm {
     }
 }
 
+#[cfg(test)]
+impl Vm {
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.guest.as_ref().is_none_or(|guest| guest.broken)
+    }
+
+    pub(super) fn has_unsent(&self) -> bool {
+        self.guest.as_ref().is_some_and(|guest| !guest.unsent.is_empty())
+    }
+}
+
 impl HostInterface for Vm {
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Result<HostEvent, HostError>> {
         loop {
-            // Before the listener: who comes in the place of one that went finds it gone.
             if let Some(guest) = &mut self.guest {
                 match guest.poll_event(context) {
                     Poll::Ready(Ok(Some(event))) => {
@@ -105,20 +145,9 @@ impl HostInterface for Vm {
                     Poll::Pending => {}
                 }
             }
-            let stream = match self.listener.poll_accept(context) {
-                Poll::Ready(Ok(stream)) => stream,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(HostError::Lost(error))),
-                Poll::Pending => return Poll::Pending,
-            };
-            if self.guest.is_some() {
-                // Dropped: it is told by the end of its connection.
-                return Poll::Ready(Ok(HostEvent::TurnedAway));
-            }
-            // One that is gone already is no machine.
-            if let Ok(stream) = Device::new(stream) {
-                self.guest = Some(Guest::new(stream));
-                self.greet(true);
-                return Poll::Ready(Ok(HostEvent::Connected));
+            let stream = ready!(self.poll_newcomer(context)).map_err(HostError::Lost)?;
+            if let Some(event) = self.welcome(stream) {
+                return Poll::Ready(Ok(event));
             }
         }
     }
@@ -203,6 +232,20 @@ impl Guest {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,
             }
+        }
+    }
+
+    /// Whether the connection has ended behind what was read of it.
+    fn is_gone(&mut self) -> bool {
+        if self.taken < self.filled {
+            return false;
+        }
+        match self.stream.read(&mut self.input) {
+            Ok(length) => {
+                (self.taken, self.filled) = (0, length);
+                length == 0
+            }
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
         }
     }
 

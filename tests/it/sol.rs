@@ -1,0 +1,138 @@
+//! Serial over LAN on the whole stack: configuration, permission, one console and its readers.
+
+use std::{
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
+    time::Duration,
+};
+
+use ipmi_wire::{NetFn, sol::Status};
+use system_tests::remote_console::{Request, Session, SolClient};
+
+use crate::support::{HostConsole, login, shared};
+
+#[test]
+fn ipmitool_reads_and_changes_the_configuration() {
+    let stack = shared();
+    let client = stack.ipmitool();
+    let info = || client.ok("sol info 1");
+    let before = info();
+    assert_eq!(before.field("Enabled"), "true");
+    assert_eq!(before.field("Force Encryption"), "true");
+    assert_eq!(before.field("Payload Channel"), "1 (0x01)");
+    assert_eq!(before.field("Payload Port"), stack.description.port.to_string());
+    let changes = [
+        ("retry-count", "3", "Retry Count", "3"),
+        ("retry-interval", "50", "Retry Interval (ms)", "500"),
+        ("character-send-threshold", "32", "Character Send Threshold", "32"),
+        ("character-accumulate-level", "4", "Character Accumulate Level (ms)", "20"),
+        ("volatile-bit-rate", "57.6", "Volatile Bit Rate (kbps)", "57.6"),
+        ("non-volatile-bit-rate", "115.2", "Non-Volatile Bit Rate (kbps)", "115.2"),
+        ("privilege-level", "operator", "Privilege Level", "OPERATOR"),
+        ("enabled", "false", "Enabled", "false"),
+    ];
+    for (parameter, value, shown, expected) in changes {
+        let was = info().field(shown);
+        client.ok(&format!("sol set {parameter} {value} 1"));
+        assert_eq!(info().field(shown), expected, "{parameter} was {was}");
+    }
+    let back = [
+        "retry-count 7",
+        "retry-interval 100",
+        "character-send-threshold 1",
+        "character-accumulate-level 20",
+        "volatile-bit-rate serial",
+        "non-volatile-bit-rate serial",
+        "privilege-level admin",
+        "enabled true",
+    ];
+    for change in back {
+        client.ok(&format!("sol set {change} 1"));
+    }
+    let refused = client.run("sol set payload-port 1 1");
+    assert!(!refused.success, "{refused:#?}");
+}
+
+#[test]
+fn who_is_forbidden_the_payload_cannot_activate_it() {
+    let stack = shared();
+    let client = stack.ipmitool();
+    assert!(client.ok("sol payload status 1 2").stdout.contains("enabled"));
+    client.ok("sol payload disable 1 2");
+    assert!(client.ok("sol payload status 1 2").stdout.contains("disabled"));
+    let session = Session::open(&login(&stack, stack.description.port)).unwrap();
+    let refused = SolClient::activate(session, 1, Duration::from_millis(100));
+    assert!(refused.is_err());
+    client.ok("sol payload enable 1 2");
+    HostConsole::attach(&stack).detach();
+}
+
+#[test]
+fn an_active_instance_is_told_and_another_session_takes_it_over() {
+    let stack = shared();
+    let mut first = HostConsole::attach(&stack);
+    let mut second = Session::open(&login(&stack, stack.description.port)).unwrap();
+    let app = |command, data: &[u8]| Request { net_fn: NetFn::APP, command, data: data.to_vec() };
+    assert_eq!(second.execute(&app(0x4A, &[1])).unwrap(), (0, vec![1, 1, 0]));
+    let (code, info) = second.execute(&app(0x4B, &[1, 1])).unwrap();
+    assert_eq!((code, &info[..4]), (0, &first.client.session_id().to_le_bytes()[..]));
+    let activate = app(0x48, &[1, 1, 0xC0, 0, 0, 0]);
+    assert_eq!(second.execute(&activate).unwrap().0, 0x80, "active on another session");
+    assert_eq!(second.execute(&app(0x49, &[1, 1, 0, 0, 0, 0])).unwrap().0, 0);
+    let told = |client: &SolClient| client.status().contains(Status::DEACTIVATING);
+    assert!(first.client.run(Duration::from_secs(10), told).unwrap(), "the first is told that it ends");
+    let second = SolClient::activate(second, 1, Duration::from_millis(100)).unwrap();
+    let mut second = HostConsole { client: second };
+    second.shell();
+    second.detach();
+}
+
+#[test]
+fn recent_output_comes_first_and_breaks_go_in() {
+    let stack = shared();
+    let mut console = HostConsole::attach(&stack);
+    console.shell();
+    console.keys("echo before\r");
+    console.wait_for("before\r\nbefore\r\n");
+    console.detach();
+    let mut again = HostConsole::attach(&stack);
+    again.wait_for("before\r\nbefore\r\n");
+    again.client.send_break();
+    again.wait_for("sysrq: HELP");
+    again.detach();
+}
+
+#[test]
+fn several_watch_at_once_and_one_that_sleeps_holds_nobody_up() {
+    let stack = shared();
+    let mut console = HostConsole::attach(&stack);
+    console.shell();
+    let socket = &stack.description.consoles["default"];
+    let sleeper = UnixStream::connect(socket).unwrap();
+    let mut watcher = UnixStream::connect(socket).unwrap();
+    let watched = std::thread::spawn({
+        let mut watcher = watcher.try_clone().unwrap();
+        move || {
+            let mut all = Vec::new();
+            let mut buffer = [0; 4096];
+            while !all.ends_with(b"typed by the watcher\r\n") {
+                let length = watcher.read(&mut buffer).unwrap();
+                assert!(length > 0, "the console hung up");
+                all.extend(&buffer[..length]);
+            }
+            all
+        }
+    });
+    // Eight times what the ring and the socket's buffers hold would not fit for one who does not read.
+    let expected = bmc_sim::burst(64 * 1024);
+    for _ in 0..16 {
+        assert!(console.burst(64 * 1024) == expected);
+    }
+    watcher.write_all(b"echo typed by the watcher\r").unwrap();
+    console.wait_for("typed by the watcher\r\ntyped by the watcher\r\n");
+    let seen = watched.join().unwrap();
+    let whole = seen.windows(expected.len()).filter(|window| *window == expected).count();
+    assert_eq!(whole, 16, "who keeps up loses nothing");
+    drop(sleeper);
+    console.detach();
+}
