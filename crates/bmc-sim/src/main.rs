@@ -21,7 +21,7 @@ usage: bmc-sim --board FILE --dir DIR [--guest PROGRAM]
   --board FILE   the board's description
   --dir DIR      where it appears: DIR/sys (made anew), DIR/run/gpio.sock, DIR/run/board.sock
   --guest PROGRAM  the host's machine: a program that speaks QEMU's machine protocol on its standard input and output;
-                   started when the host's power comes on, ended when it goes
+                   started when the host's power comes on, ended when it goes; its serial port is DIR/run/guest-console.sock
 
 commands for a running board (SOCKET is its DIR/run/board.sock):
   state                                              everything, as JSON

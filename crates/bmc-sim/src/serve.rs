@@ -17,7 +17,7 @@ use crate::{
     Board, Line, Request, SerialConsole, Tree, Wire,
     control::Reply,
     machine::{self, Said},
-    serial_console::{Pty, run as run_console},
+    serial_console::{Pty, run as run_console, run_line},
 };
 
 /// How often the host and its lines move on.
@@ -135,11 +135,10 @@ pub async fn serve(
     printed.notify_one();
     let (screen, output) = (Rc::clone(&console), Rc::clone(&printed));
     let terminal = async {
-        // A machine has a serial console of its own.
-        if guest.is_some() {
-            return std::future::pending().await;
-        }
         let pty = Pty::create(&dir.join("dev/ttyVUART0")).context("cannot make the host's serial console")?;
+        if guest.is_some() {
+            return run_line(pty, &dir.join("run/guest-console.sock")).await;
+        }
         run_console(pty, screen, output, baud).await
     };
     let shared =

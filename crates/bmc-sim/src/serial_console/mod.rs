@@ -2,10 +2,12 @@
 //!
 //! [`SerialConsole`] is a value: phases, time and bytes in, bytes out. `pty` puts it on a terminal that the BMC opens as its UART.
 
+mod line;
 mod pty;
 mod script;
 mod shell;
 
+pub(crate) use line::run as run_line;
 pub(crate) use pty::{Pty, run};
 pub use shell::{burst, screen};
 

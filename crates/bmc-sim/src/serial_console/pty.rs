@@ -26,7 +26,7 @@ use tokio::{
 use super::SerialConsole;
 
 /// Printed at once.
-const PIECE: usize = 4096;
+pub(super) const PIECE: usize = 4096;
 /// How finely a rate is kept.
 const GRAIN: Duration = Duration::from_millis(5);
 /// At this rate and below a NUL is a break, which a pty has no other way to send.
@@ -64,11 +64,11 @@ impl Pty {
         Ok(Self { host: AsyncFd::new(host)?, _bmc: bmc })
     }
 
-    async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(super) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.host.async_io(Interest::READABLE, |fd| Ok(rustix::io::read(fd, &mut *buffer)?)).await
     }
 
-    async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+    pub(super) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let written =
                 self.host.async_io(Interest::WRITABLE, |fd| Ok(rustix::io::write(fd, bytes)?)).await?;

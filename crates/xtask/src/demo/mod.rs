@@ -56,8 +56,6 @@ pub struct Description {
 pub struct GuestSockets {
     /// The second serial port, which runs commands (`tests/guest/etc/agent`).
     pub agent: PathBuf,
-    /// The first serial port, with a root shell on it.
-    pub console: PathBuf,
     /// QEMU's machine protocol.
     pub qmp: PathBuf,
 }
@@ -177,11 +175,11 @@ fn lines_to_paste(options: &Options, stack: &Description, password_file: &Path, 
         board.display(),
         stack.board_control.display()
     ));
-    if let Some(guest) = &stack.guest {
+    if stack.guest.is_some() {
+        let log = stack.state_dir.join("log/guest-console.log");
         text.push_str(&format!(
-            "guest: a root shell on its serial console {}, kernel messages in {}/log/guest-console.log\n",
-            guest.console.display(),
-            stack.state_dir.display(),
+            "guest: its serial console, with a root shell, is the host's; its output is in {}\n",
+            log.display()
         ));
     }
     for (id, socket) in &stack.consoles {

@@ -64,8 +64,7 @@ impl Stack {
         if let Some(guest) = &guest {
             layout.install(guest)?;
             let sockets = layout.guest_sockets();
-            description.guest =
-                Some(GuestSockets { agent: sockets.agent, console: sockets.console, qmp: sockets.qmp });
+            description.guest = Some(GuestSockets { agent: sockets.agent, qmp: sockets.qmp });
         }
         let tied = options.mode != Mode::Detached;
         let mut stack = Self { layout, processes: Vec::new(), tied, detached: false, description };
