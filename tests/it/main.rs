@@ -7,6 +7,7 @@
     reason = "a failed `unwrap` here is the test failing"
 )]
 
+mod console;
 mod contract;
 mod faults;
 mod freeipmi;

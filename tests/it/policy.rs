@@ -55,7 +55,9 @@ impl Rig {
             policy = policy.replace(&format!("user=\"{user}\""), &format!("user=\"{player}\""));
         }
         let rules = policy.split_once("<busconfig>").unwrap().1.split_once("</busconfig>").unwrap().0;
-        let names = quoted_after("own=\"", rules).chain([CHANNEL.to_owned(), CONSOLE.to_owned()]).collect::<BTreeSet<_>>();
+        let names = quoted_after("own=\"", rules)
+            .chain([CHANNEL.to_owned(), CONSOLE.to_owned()])
+            .collect::<BTreeSet<_>>();
         let owns_all = r#"<policy user="root"><allow own="*"/></policy>"#;
         let bus = PrivateBus::with_policies(&format!("{rules}{owns_all}")).unwrap();
         let runtime =

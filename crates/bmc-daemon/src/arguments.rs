@@ -101,9 +101,18 @@ mod tests {
 
     #[test]
     fn every_option_is_read() {
-        let parsed =
-            parse(&["--config-dir", "/c", "--config", "/f", "--state-dir=/s", "--instance", "eth0", "--log-level", "debug"])
-                .unwrap();
+        let parsed = parse(&[
+            "--config-dir",
+            "/c",
+            "--config",
+            "/f",
+            "--state-dir=/s",
+            "--instance",
+            "eth0",
+            "--log-level",
+            "debug",
+        ])
+        .unwrap();
         assert_eq!(
             parsed,
             Arguments {

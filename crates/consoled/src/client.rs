@@ -33,7 +33,13 @@ pub(crate) enum OnLoss {
 }
 
 /// Serves `stream` from `place` on until one of the two is gone.
-pub(crate) async fn serve(stream: UnixStream, seat: Seat, console: Arc<Console>, place: Place, on_loss: OnLoss) {
+pub(crate) async fn serve(
+    stream: UnixStream,
+    seat: Seat,
+    console: Arc<Console>,
+    place: Place,
+    on_loss: OnLoss,
+) {
     let _seat = seat;
     if let Err(error) = sockopt::set_socket_send_buffer_size(&stream, SOCKET_BUFFER) {
         tracing::debug!("a client's buffer stays as it is: {error}");
@@ -47,7 +53,12 @@ pub(crate) async fn serve(stream: UnixStream, seat: Seat, console: Arc<Console>,
     }
 }
 
-async fn send_output(stream: &UnixStream, console: &Console, mut place: Place, on_loss: OnLoss) -> io::Result<()> {
+async fn send_output(
+    stream: &UnixStream,
+    console: &Console,
+    mut place: Place,
+    on_loss: OnLoss,
+) -> io::Result<()> {
     let mut growth = console.growth();
     let mut piece = Vec::with_capacity(PIECE);
     loop {

@@ -183,7 +183,10 @@ impl Console {
     }
 
     /// Queues an order and waits until it is done, but not for a host that takes nothing.
-    async fn order(&self, order: impl FnOnce(oneshot::Sender<Result<(), Refusal>>) -> Input) -> Result<(), Refusal> {
+    async fn order(
+        &self,
+        order: impl FnOnce(oneshot::Sender<Result<(), Refusal>>) -> Input,
+    ) -> Result<(), Refusal> {
         const PATIENCE: Duration = Duration::from_secs(10);
         let (done, answer) = oneshot::channel();
         let all = async {
@@ -195,7 +198,8 @@ impl Console {
 
     /// A seat for one more reader.
     pub(crate) fn seat(self: &Arc<Self>) -> Result<Seat, TooManyReaders> {
-        let permit = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| TooManyReaders(self.slot_count))?;
+        let permit =
+            Arc::clone(&self.slots).try_acquire_owned().map_err(|_| TooManyReaders(self.slot_count))?;
         self.readers.fetch_add(1, Ordering::Relaxed);
         Ok(Seat { _permit: permit, console: Arc::clone(self) })
     }

@@ -30,7 +30,8 @@ pub(crate) struct Keep {
 impl Keep {
     /// Opens or makes the file; the ring that is in it, and how far the log was. A file of another capacity is as good as none.
     pub(crate) fn open(path: &Path, capacity: usize) -> io::Result<(Self, Ring, u64)> {
-        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+        let open =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
         let keep = Self { file: open?, capacity: capacity as u64 };
         if let Some((ring, logged)) = keep.restore(capacity) {
             return Ok((keep, ring, logged));

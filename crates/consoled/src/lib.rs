@@ -75,7 +75,9 @@ fn start(
 fn runtime_path(context: &Context, id: &str) -> anyhow::Result<PathBuf> {
     let file = format!("{id}.ring");
     match std::env::var("RUNTIME_DIRECTORY") {
-        Ok(list) if !list.is_empty() => Ok(PathBuf::from(list.split(':').next().unwrap_or_default()).join(file)),
+        Ok(list) if !list.is_empty() => {
+            Ok(PathBuf::from(list.split(':').next().unwrap_or_default()).join(file))
+        }
         _ => Ok(context.state_path(&file)?),
     }
 }

@@ -210,7 +210,9 @@ mod tests {
 
     #[test]
     fn dates_are_those_of_the_calendar() {
-        for (days, expected) in [(0, (1970, 1, 1)), (59, (1970, 3, 1)), (11_016, (2000, 2, 29)), (20_453, (2025, 12, 31))] {
+        for (days, expected) in
+            [(0, (1970, 1, 1)), (59, (1970, 3, 1)), (11_016, (2000, 2, 29)), (20_453, (2025, 12, 31))]
+        {
             assert_eq!(date(days), expected);
         }
     }

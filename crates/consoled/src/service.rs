@@ -57,7 +57,12 @@ pub(crate) async fn serve(
     let server = connection.object_server();
     server.at(path.as_str(), Access(Arc::clone(console))).await?;
     server.at(path.as_str(), Rate(Arc::clone(console))).await?;
-    let own = Own { console: Arc::clone(console), tty: settings.tty.clone(), socket: settings.socket.clone(), log: settings.log.clone() };
+    let own = Own {
+        console: Arc::clone(console),
+        tty: settings.tty.clone(),
+        socket: settings.socket.clone(),
+        log: settings.log.clone(),
+    };
     server.at(path.as_str(), own).await?;
     bmc_dbus::own_name(connection, &service(&settings.id)).await?;
     ready();
@@ -84,7 +89,11 @@ pub(crate) async fn serve(
 }
 
 /// A socket from `place` on.
-fn open(console: &Arc<Console>, place: impl FnOnce() -> Place, on_loss: OnLoss) -> Result<(OwnedFd, Place), Error> {
+fn open(
+    console: &Arc<Console>,
+    place: impl FnOnce() -> Place,
+    on_loss: OnLoss,
+) -> Result<(OwnedFd, Place), Error> {
     let seat = console.seat().map_err(|error| Error::Unavailable(error.to_string()))?;
     let failed = |error: std::io::Error| Error::InternalFailure(error.to_string());
     let (ours, theirs) = StdStream::pair().map_err(failed)?;

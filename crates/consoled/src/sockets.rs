@@ -43,7 +43,8 @@ impl Sockets {
             AbstractSocket::Off => None,
             _ => {
                 let hint = "hint: does obmc-console-server run?";
-                let listener = bind_name(&name).with_context(|| format!("cannot listen at @{name}\n{hint}"))?;
+                let listener =
+                    bind_name(&name).with_context(|| format!("cannot listen at @{name}\n{hint}"))?;
                 Some((listener, who))
             }
         };

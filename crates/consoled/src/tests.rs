@@ -72,7 +72,9 @@ impl Host {
             match self.0.async_io(Interest::READABLE, read).await {
                 Ok(length) => got.extend_from_slice(&buffer[..length]),
                 // Nobody has the port open yet.
-                Err(error) if error.raw_os_error() == Some(5) => tokio::time::sleep(Duration::from_millis(10)).await,
+                Err(error) if error.raw_os_error() == Some(5) => {
+                    tokio::time::sleep(Duration::from_millis(10)).await
+                }
                 Err(error) => panic!("{error}"),
             }
         }
@@ -163,7 +165,8 @@ fn every_reader_gets_all_output_and_what_each_types_reaches_the_host_whole() {
         rig.present().await;
         let (mut one, mut two) = (rig.connect().await, rig.connect().await);
         let printed = data(20_000);
-        let (seen, also_seen, ()) = tokio::join!(read(&mut one, 20_000), read(&mut two, 20_000), host.print(&printed));
+        let (seen, also_seen, ()) =
+            tokio::join!(read(&mut one, 20_000), read(&mut two, 20_000), host.print(&printed));
         assert!(seen == printed && also_seen == printed);
         one.write_all(b"first message\n").await.unwrap();
         two.write_all(b"second message\n").await.unwrap();
@@ -211,7 +214,10 @@ fn a_slow_reader_loses_its_own_oldest_bytes_and_is_told_and_the_fast_one_loses_n
         let lost = rig.console.lost();
         assert!(lost > 100_000, "{lost}");
         let notice = crate::client::notice(lost);
-        let at = all.windows(notice.len()).position(|window| window == notice.as_bytes()).expect("one gap, one notice");
+        let at = all
+            .windows(notice.len())
+            .position(|window| window == notice.as_bytes())
+            .expect("one gap, one notice");
         assert_eq!(all[..at], printed[..at], "what it read before the gap");
         assert_eq!(all[at + notice.len()..], printed[at + usize::try_from(lost).unwrap()..], "and after it");
     });
@@ -228,14 +234,17 @@ fn a_host_that_takes_no_input_holds_up_who_types_and_nobody_who_reads() {
         let typed = data(400_000);
         let mut taken = 0;
         // Until the queue, the socket and the pty are full.
-        while let Ok(written) = tokio::time::timeout(Duration::from_millis(300), typist.write(&typed[taken..])).await {
+        while let Ok(written) =
+            tokio::time::timeout(Duration::from_millis(300), typist.write(&typed[taken..])).await
+        {
             taken += written.unwrap();
         }
         assert!(taken < typed.len(), "the way to the host has no end");
         host.print(b"still here").await;
         assert_eq!(read(&mut reader, 10).await, b"still here");
         let rest = typed[taken..].to_vec();
-        let (arrived, ()) = tokio::join!(host.typed(typed.len()), async { typist.write_all(&rest).await.unwrap() });
+        let (arrived, ()) =
+            tokio::join!(host.typed(typed.len()), async { typist.write_all(&rest).await.unwrap() });
         assert!(arrived == typed, "not a byte less, none twice");
     });
 }
@@ -467,8 +476,16 @@ fn messages_of_several_writers_are_never_mixed() {
         let (console, mut queue) = Console::new(crate::ring::Ring::new(16), None, 1);
         let writers = async {
             tokio::join!(
-                async { for _ in 0..100 { console.input(b"aaaa".to_vec()).await; } },
-                async { for _ in 0..100 { console.input(b"bbbb".to_vec()).await; } },
+                async {
+                    for _ in 0..100 {
+                        console.input(b"aaaa".to_vec()).await;
+                    }
+                },
+                async {
+                    for _ in 0..100 {
+                        console.input(b"bbbb".to_vec()).await;
+                    }
+                },
             )
         };
         let reader = async {

@@ -16,7 +16,12 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 const READ: usize = 4096;
 
 /// Moves bytes between the UART and `console` for ever.
-pub(crate) async fn run(settings: Settings, sysfs: std::path::PathBuf, console: Arc<Console>, mut input: mpsc::Receiver<Input>) {
+pub(crate) async fn run(
+    settings: Settings,
+    sysfs: std::path::PathBuf,
+    console: Arc<Console>,
+    mut input: mpsc::Receiver<Input>,
+) {
     // A rate that was asked for over the bus holds when the UART comes back.
     let mut baud = settings.baud;
     loop {
@@ -70,7 +75,8 @@ async fn appear(settings: &Settings, sysfs: &Path, baud: Option<u32>) -> Port {
 fn open(settings: &Settings, sysfs: &Path, baud: Option<u32>) -> Result<Port, SerialError> {
     let port = Port::open(&settings.tty, baud, settings.flow_control)?;
     // What the host sees of it may be set by the firmware's device tree as well: the console works without.
-    let set_up = lpc::set_up_vuart(sysfs, &settings.tty, &settings.vuart).and_then(|()| lpc::route(sysfs, &settings.routes));
+    let set_up = lpc::set_up_vuart(sysfs, &settings.tty, &settings.vuart)
+        .and_then(|()| lpc::route(sysfs, &settings.routes));
     if let Err(error) = set_up {
         tracing::error!("{error}");
     }

@@ -14,7 +14,10 @@ impl Appearance {
     ///
     /// # Errors
     /// What the kernel says, where there is no such directory for one.
-    #[allow(deprecated, reason = "an OwnedFd keeps its descriptor, and what replaces this function is unsafe")]
+    #[allow(
+        deprecated,
+        reason = "an OwnedFd keeps its descriptor, and what replaces this function is unsafe"
+    )]
     pub fn watch(path: &Path) -> io::Result<Self> {
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;

@@ -40,7 +40,9 @@ pub enum LpcError {
         source: io::Error,
     },
     /// No such device.
-    #[error("{0} is no VUART: it has no lpc_address\nhint: leave out lpc-address and sirq for a UART of the board")]
+    #[error(
+        "{0} is no VUART: it has no lpc_address\nhint: leave out lpc-address and sirq for a UART of the board"
+    )]
     NoVuart(PathBuf),
     /// The board has no router, or several.
     #[error("{0} UART routers, where the routing needs one")]
@@ -80,7 +82,8 @@ pub fn route(sysfs: &Path, routes: &[Route]) -> Result<(), LpcError> {
     }
     let driver = sysfs.join("bus/platform/drivers/aspeed-uart-routing");
     let entries = fs::read_dir(driver).into_iter().flatten().flatten().map(|entry| entry.path());
-    let routers = entries.filter(|path| path.to_string_lossy().ends_with(".uart-routing")).collect::<Vec<_>>();
+    let routers =
+        entries.filter(|path| path.to_string_lossy().ends_with(".uart-routing")).collect::<Vec<_>>();
     let [router] = routers.as_slice() else { return Err(LpcError::Routers(routers.len())) };
     routes.iter().try_for_each(|route| write(router.join(&route.sink), route.source.clone()))
 }
@@ -131,7 +134,10 @@ mod tests {
             }
             set_up_vuart(dir.path(), &dir.path().join("dev/ttyVUART0"), &vuart).unwrap();
             let read = |attribute| fs::read_to_string(device.join(attribute)).unwrap();
-            assert_eq!((read("lpc_address"), read("sirq"), read("sirq_polarity")), ("0x3f8".into(), "4".into(), "1".into()));
+            assert_eq!(
+                (read("lpc_address"), read("sirq"), read("sirq_polarity")),
+                ("0x3f8".into(), "4".into(), "1".into())
+            );
         }
     }
 

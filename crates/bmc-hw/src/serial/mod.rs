@@ -92,10 +92,12 @@ impl Port {
     ///
     /// # Errors
     /// [`SerialError`].
-    #[allow(deprecated, reason = "an OwnedFd keeps its descriptor, and what replaces this function is unsafe")]
+    #[allow(
+        deprecated,
+        reason = "an OwnedFd keeps its descriptor, and what replaces this function is unsafe"
+    )]
     pub fn open(path: &Path, baud: Option<u32>, flow: FlowControl) -> Result<Self, SerialError> {
-        let set_up =
-            |source: io::Error| SerialError::SetUp { path: path.to_owned(), source };
+        let set_up = |source: io::Error| SerialError::SetUp { path: path.to_owned(), source };
         let flags = (OFlags::NOCTTY | OFlags::NONBLOCK).bits().cast_signed();
         let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path);
         let file = file.map_err(|source| SerialError::Open { path: path.to_owned(), source })?;
@@ -196,7 +198,9 @@ fn raw(fd: &OwnedFd, baud: Option<u32>, flow: FlowControl) -> io::Result<()> {
     let mut termios = rustix::termios::tcgetattr(fd)?;
     termios.make_raw();
     // A break comes as FF 00 00 in the data, and FF as FF FF.
-    termios.input_modes.remove(InputModes::IGNBRK | InputModes::BRKINT | InputModes::IGNPAR | InputModes::INPCK);
+    termios
+        .input_modes
+        .remove(InputModes::IGNBRK | InputModes::BRKINT | InputModes::IGNPAR | InputModes::INPCK);
     termios.input_modes.insert(InputModes::PARMRK);
     termios.control_modes.insert(ControlModes::CREAD | ControlModes::CLOCAL);
     termios.control_modes.remove(ControlModes::CSTOPB | ControlModes::HUPCL);

@@ -37,7 +37,8 @@ pub(super) const KERNEL: [&str; 9] = [
 ];
 
 /// The operating system shuts down.
-pub(super) const SHUTDOWN: &str = "\r\nThe system will power off now!\r\n[   77.120054] reboot: Power down\r\n";
+pub(super) const SHUTDOWN: &str =
+    "\r\nThe system will power off now!\r\n[   77.120054] reboot: Power down\r\n";
 
 /// What a break does to Linux: the next key is a SysRq command.
 pub(super) const SYSRQ: &str =

@@ -87,7 +87,9 @@ impl Console {
 /// The line of `key` in the `nth` `[[console]]`, from 1; that of the table where the key is not there.
 fn line_of(text: &str, nth: usize, key: &str) -> usize {
     let lines = || text.lines().enumerate();
-    let Some((start, _)) = lines().filter(|(_, line)| line.trim() == "[[console]]").nth(nth) else { return 1 };
+    let Some((start, _)) = lines().filter(|(_, line)| line.trim() == "[[console]]").nth(nth) else {
+        return 1;
+    };
     let is_key = |line: &str| line.split_once('=').is_some_and(|(name, _)| name.trim() == key);
     lines().skip(start).find(|(_, line)| is_key(line)).map_or(start, |(index, _)| index) + 1
 }
@@ -138,7 +140,9 @@ fn obmc_files(directory: &Path, wanted: &str) -> anyhow::Result<Vec<Raw>> {
     let mut found = Vec::new();
     for path in paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let Some(tty) = name.strip_prefix("server.").and_then(|rest| rest.strip_suffix(".conf")) else { continue };
+        let Some(tty) = name.strip_prefix("server.").and_then(|rest| rest.strip_suffix(".conf")) else {
+            continue;
+        };
         match read_obmc(&path) {
             Ok(Some(mut raw)) => {
                 // Its unit gives the name of the tty, which goes before what the file says.

@@ -26,7 +26,8 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Raw, Located> {
             let hint = "several consoles behind a multiplexer are not supported";
             return Err(wrong(format!("section {line}: {hint}")));
         }
-        let (key, value) = line.split_once('=').ok_or_else(|| wrong(format!("`{line}` is not `key = value`")))?;
+        let (key, value) =
+            line.split_once('=').ok_or_else(|| wrong(format!("`{line}` is not `key = value`")))?;
         let (key, value) = (key.trim(), value.trim().trim_matches('"'));
         // An empty value is as good as none.
         if !value.is_empty() {

@@ -7,7 +7,8 @@ use bmc_daemon::{Arguments, Context, Shutdown};
 use super::*;
 
 /// obmc-console's own example for a VUART.
-const VUART: &str = "lpc-address = 0x3f8\nsirq = 4\nupstream-tty = ttyVUART0\nlocal-tty = ttyS0\nlocal-tty-baud = 115200\n";
+const VUART: &str =
+    "lpc-address = 0x3f8\nsirq = 4\nupstream-tty = ttyVUART0\nlocal-tty = ttyS0\nlocal-tty-baud = 115200\n";
 
 struct Files(tempfile::TempDir);
 
@@ -49,7 +50,10 @@ fn a_file_of_obmc_console_is_taken_as_it_is_by_tty_and_by_id() {
         assert_eq!(settings.vuart, Vuart { lpc_address: Some(0x3f8), sirq: Some(4), sirq_polarity: None });
         assert_eq!((settings.ring_size, settings.baud), (128 * 1024, None));
         let log = settings.log.unwrap();
-        assert_eq!((log.path, log.size, log.rotations), ("/var/log/ferrite-console/default.log".into(), 16 * 1024, 1));
+        assert_eq!(
+            (log.path, log.size, log.rotations),
+            ("/var/log/ferrite-console/default.log".into(), 16 * 1024, 1)
+        );
     }
     assert_eq!(files.find_with(None, Some("server.ttyVUART0.conf")).unwrap(), files.find(None).unwrap());
     let other = files.find_with(Some("ttyS2"), Some("server.ttyVUART0.conf")).unwrap();
@@ -83,7 +87,8 @@ fn what_is_wrong_is_named_with_file_and_line() {
         ("aspeed-uart-routing = uart1:io3 uevent:1\n", ":1: uart_routing: `uevent:1`"),
         ("console-id = a/b\n", ":1: id: `a/b`"),
     ] {
-        let error = Files::new("", &[("server.ttyS2.conf", text)]).find(Some("ttyS2")).unwrap_err().to_string();
+        let error =
+            Files::new("", &[("server.ttyS2.conf", text)]).find(Some("ttyS2")).unwrap_err().to_string();
         assert!(error.contains("server.ttyS2.conf") && error.contains(wrong), "{error}");
     }
 }

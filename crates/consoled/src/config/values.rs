@@ -64,8 +64,12 @@ impl Raw {
             tty: device(&tty),
             baud: self.number("baud", self.baud, &BAUDS)?,
             flow_control: self.flow_control()?,
-            ring_size: self.number("ring_size", self.ring_size.or(Some((RING_SIZE, 1))), &RING_SIZES)?.unwrap_or_default(),
-            readers: self.number("readers", self.readers.or(Some((READERS, 1))), &(1..=256))?.unwrap_or_default(),
+            ring_size: self
+                .number("ring_size", self.ring_size.or(Some((RING_SIZE, 1))), &RING_SIZES)?
+                .unwrap_or_default(),
+            readers: self
+                .number("readers", self.readers.or(Some((READERS, 1))), &(1..=256))?
+                .unwrap_or_default(),
             abstract_socket: self.abstract_socket,
             socket: self.socket.clone(),
             log: self.log()?,
@@ -91,7 +95,8 @@ impl Raw {
         range: &std::ops::RangeInclusive<u64>,
     ) -> Result<Option<T>, Located> {
         let Some((value, line)) = value else { return Ok(None) };
-        let fits = Some(value).filter(|value| range.contains(value)).and_then(|value| T::try_from(value).ok());
+        let fits =
+            Some(value).filter(|value| range.contains(value)).and_then(|value| T::try_from(value).ok());
         let message = || format!("{key}: {value} is not {} to {}", range.start(), range.end());
         fits.map(Some).ok_or_else(|| self.wrong(line, message()))
     }
@@ -99,17 +104,21 @@ impl Raw {
     fn flow_control(&self) -> Result<FlowControl, Located> {
         match &self.flow_control {
             None => Ok(FlowControl::None),
-            Some((word, line)) => match word.as_str() {
-                "none" => Ok(FlowControl::None),
-                "hardware" => Ok(FlowControl::Hardware),
-                "software" => Ok(FlowControl::Software),
-                _ => Err(self.wrong(*line, format!("flow_control: `{word}` is not none, hardware or software"))),
-            },
+            Some((word, line)) => {
+                match word.as_str() {
+                    "none" => Ok(FlowControl::None),
+                    "hardware" => Ok(FlowControl::Hardware),
+                    "software" => Ok(FlowControl::Software),
+                    _ => Err(self
+                        .wrong(*line, format!("flow_control: `{word}` is not none, hardware or software"))),
+                }
+            }
         }
     }
 
     fn log(&self) -> Result<Option<LogSettings>, Located> {
-        let size = self.number("log_size", self.log_size.or(Some((LOG_SIZE, 1))), &LOG_SIZES)?.unwrap_or_default();
+        let size =
+            self.number("log_size", self.log_size.or(Some((LOG_SIZE, 1))), &LOG_SIZES)?.unwrap_or_default();
         let rotations =
             self.number("log_rotations", self.log_rotations.or(Some((1, 1))), &(0..=99))?.unwrap_or_default();
         let timestamps = self.log_timestamps;
@@ -122,7 +131,9 @@ impl Raw {
             let name = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
             match word.split_once(':') {
                 // There are other files in that directory, which are not ours to write.
-                Some((sink, source)) if name(sink) && name(source) && (sink.starts_with("io") || sink.starts_with("uart")) => {
+                Some((sink, source))
+                    if name(sink) && name(source) && (sink.starts_with("io") || sink.starts_with("uart")) =>
+                {
                     Ok(Route { sink: sink.to_owned(), source: source.to_owned() })
                 }
                 _ => Err(self.wrong(*line, format!("uart_routing: `{word}` is not `uart1:io3` or the like"))),

@@ -100,14 +100,8 @@ struct Command {
     run: fn(Line) -> CommandFuture,
 }
 
-const COMMANDS: [Command; 6] = [
-    status::COMMAND,
-    sensors::COMMAND,
-    power::COMMAND,
-    sessions::COMMAND,
-    console::COMMAND,
-    user::COMMAND,
-];
+const COMMANDS: [Command; 6] =
+    [status::COMMAND, sensors::COMMAND, power::COMMAND, sessions::COMMAND, console::COMMAND, user::COMMAND];
 
 /// Runs `ferrite ctl` with what follows on the command line.
 pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

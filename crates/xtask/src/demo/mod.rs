@@ -165,8 +165,15 @@ fn lines_to_paste(options: &Options, stack: &Description, password_file: &Path, 
         stack.board_control.display()
     ));
     for (id, socket) in &stack.consoles {
-        let ctl = format!("DBUS_SYSTEM_BUS_ADDRESS={} {} ctl", stack.bus_address, board.with_file_name("ferrite").display());
-        text.push_str(&format!("host console: {ctl} console {id}\n          or: nc -U {}\n", socket.display()));
+        let ctl = format!(
+            "DBUS_SYSTEM_BUS_ADDRESS={} {} ctl",
+            stack.bus_address,
+            board.with_file_name("ferrite").display()
+        );
+        text.push_str(&format!(
+            "host console: {ctl} console {id}\n          or: nc -U {}\n",
+            socket.display()
+        ));
     }
     text.push_str(&match options.mode {
         Mode::Detached => {

@@ -137,7 +137,8 @@ impl Session {
     }
 
     async fn serve(&mut self, attached: &Attached) -> io::Result<Ended> {
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let mut hang_up = signal(SignalKind::hangup())?;
         let stream = &attached.stream;
         loop {
@@ -191,7 +192,8 @@ impl Session {
 
     /// Does what the keys ask for; whether that is the end.
     async fn typed(&mut self, keys: &[u8], attached: &Attached) -> bool {
-        let actions = if self.is_terminal { self.escape.take(keys) } else { vec![Action::Send(keys.to_vec())] };
+        let actions =
+            if self.is_terminal { self.escape.take(keys) } else { vec![Action::Send(keys.to_vec())] };
         for action in actions {
             match action {
                 Action::Send(bytes) if self.is_terminal && self.pending.len() + bytes.len() > MAX_PENDING => {

@@ -1,6 +1,9 @@
 //! The terminal that a person sits at: raw while attached, and as it was afterwards, however that comes.
 
-use std::io::{self, IsTerminal as _, Read as _};
+use std::{
+    io::{self, IsTerminal as _, Read as _},
+    sync::Mutex,
+};
 
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use tokio::sync::mpsc;
@@ -20,9 +23,11 @@ impl RawTerminal {
         cfmakeraw(&mut raw);
         tcsetattr(&stdin, SetArg::TCSADRAIN, &raw)?;
         // A release build aborts on a panic, and drops nothing.
-        let (at_panic, previous) = (before.clone(), std::panic::take_hook());
+        let (at_panic, previous) = (Mutex::new(before.clone()), std::panic::take_hook());
         std::panic::set_hook(Box::new(move |info| {
-            let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &at_panic);
+            if let Ok(before) = at_panic.lock() {
+                let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &before);
+            }
             previous(info);
         }));
         Ok(Some(Self(before)))
