@@ -8,6 +8,7 @@
 )]
 
 mod boot;
+mod console;
 mod contract;
 mod faults;
 mod freeipmi;

@@ -145,13 +145,20 @@ pub(super) async fn objects(
 
 /// The names of all channels that somebody owns, without the prefix.
 pub(super) async fn channels(connection: &Connection) -> Result<Vec<String>, Failure> {
+    owned_below(connection, ipmi::CHANNEL_PREFIX).await
+}
+
+/// The ids of all consoles that somebody serves.
+pub(super) async fn consoles(connection: &Connection) -> Result<Vec<String>, Failure> {
+    owned_below(connection, console::SERVICE_PREFIX).await
+}
+
+/// What follows `prefix` in the names that somebody owns.
+async fn owned_below(connection: &Connection, prefix: &str) -> Result<Vec<String>, Failure> {
     let names = async { Ok(fdo::DBusProxy::new(connection).await?.list_names().await?) };
     let names: Vec<_> = names.await.map_err(Failure::NoBus)?;
-    let mut channels: Vec<String> = names
-        .iter()
-        .filter_map(|name| name.as_str().strip_prefix(ipmi::CHANNEL_PREFIX))
-        .map(str::to_owned)
-        .collect();
-    channels.sort();
-    Ok(channels)
+    let below = names.iter().filter_map(|name| name.as_str().strip_prefix(prefix));
+    let mut below: Vec<String> = below.map(str::to_owned).collect();
+    below.sort();
+    Ok(below)
 }

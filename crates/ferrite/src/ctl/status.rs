@@ -6,7 +6,7 @@ use zbus::{Connection, fdo::DBusProxy, names::BusName};
 
 use super::{
     Command, Failure, Line, Output,
-    bus::{self, NETIPMID, SINGLE},
+    bus::{self, CONSOLED, NETIPMID, SINGLE},
     power::{self, Power},
     present, sensors, sessions,
     table::{self, Align},
@@ -104,6 +104,12 @@ async fn daemons(connection: &Connection) -> Result<Vec<Daemon>, Failure> {
     if channels.is_empty() {
         let bus_name = format!("{}*", ipmi::CHANNEL_PREFIX);
         daemons.push(Daemon { name: NETIPMID.daemon.to_owned(), bus_name, pid: None, unit: NETIPMID.unit });
+    }
+    // A board may have no console.
+    for id in bus::consoles(connection).await? {
+        let bus_name = bmc_dbus::console::service(&id);
+        let pid = pid(&bus_name).await;
+        daemons.push(Daemon { name: format!("console {id}"), bus_name, pid, unit: CONSOLED.unit });
     }
     Ok(daemons)
 }

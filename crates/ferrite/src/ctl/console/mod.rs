@@ -6,12 +6,9 @@ mod terminal;
 
 use std::io::Read as _;
 
-use bmc_dbus::{
-    console::{ConsoleProxy, ConsoleUartProxy, path, service},
-    names::console::SERVICE_PREFIX,
-};
+use bmc_dbus::console::{ConsoleProxy, ConsoleUartProxy, path, service};
 use serde::Serialize;
-use zbus::{Connection, fdo};
+use zbus::Connection;
 
 use super::{
     Command, Failure, Line, Output,
@@ -48,7 +45,7 @@ terminal, what comes on standard input goes to the host, and output goes on afte
 
 async fn run(line: Line) -> Result<Output, Failure> {
     let connection = bus::connect().await?;
-    let ids = consoles(&connection).await?;
+    let ids = bus::consoles(&connection).await?;
     let tail = tail(&line)?;
     match (line.has("list"), line.has("log"), line.words().as_slice()) {
         (true, false, []) => Ok(present(&line, &list(&connection, ids).await?, render)?.into()),
@@ -62,16 +59,6 @@ fn tail(line: &Line) -> Result<Option<usize>, Failure> {
     let number =
         |text: &str| text.parse().map_err(|_| Failure::Usage(format!("--tail: `{text}` is no number")));
     line.value("tail").map(number).transpose()
-}
-
-/// The ids of all consoles that somebody serves.
-async fn consoles(connection: &Connection) -> Result<Vec<String>, Failure> {
-    let names = async { Ok(fdo::DBusProxy::new(connection).await?.list_names().await?) };
-    let names: Vec<_> = names.await.map_err(Failure::NoBus)?;
-    let ids = names.iter().filter_map(|name| name.as_str().strip_prefix(SERVICE_PREFIX));
-    let mut ids = ids.map(str::to_owned).collect::<Vec<_>>();
-    ids.sort();
-    Ok(ids)
 }
 
 /// The console that `words` name.
