@@ -86,6 +86,7 @@ impl Board {
             on_hours: Some(1000),
             ..PowerStatus::default()
         });
+        board.log_settings.lock().unwrap().insert(Setting::UtcOffset, 0);
         let user = |slot, name: &str, enabled, privileges: &[(u8, u8)]| UserEntry {
             slot,
             name: name.to_owned(),

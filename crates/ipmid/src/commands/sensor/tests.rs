@@ -173,7 +173,7 @@ async fn the_repository_and_the_device_give_the_same_records() {
         answering += usize::from(reading.is_ok());
     }
     assert_eq!(answering, 1000);
-    assert_eq!(ask(&ipmid, (SENSOR, 0x20), &[]).await.unwrap()[..2], [254, 0x8F]);
+    assert_eq!(ask(&ipmid, (SENSOR, 0x20), &[]).await.unwrap()[..2], [240, 0x8F]);
 }
 
 #[tokio::test]
@@ -226,7 +226,7 @@ async fn the_log_is_added_to_read_deleted_and_cleared_with_a_reservation() {
     assert_eq!(ask(&ipmid, (STORAGE, 0x44), &record).await.unwrap(), [1, 0]);
     assert_eq!(ask(&ipmid, (STORAGE, 0x44), &record).await.unwrap(), [2, 0]);
     let info = ask(&ipmid, (STORAGE, 0x40), &[]).await.unwrap();
-    assert_eq!((&info[..5], info[13]), (&[0x51, 2, 0, 0x20, 0x06][..], 0x0B));
+    assert_eq!((&info[..5], info[13]), (&[0x51, 2, 0, 0x20, 0x06][..], 0x0F));
     let first = ask(&ipmid, (STORAGE, 0x43), &[0, 0, 0, 0, 0, 0xFF]).await.unwrap();
     assert_eq!((&first[..2], &first[9..]), (&[2, 0][..], &record[7..]));
     assert_ne!(first[5..9], [0; 4], "the time of arrival");
