@@ -3,6 +3,7 @@
 //! Shares only the formats (`ipmi-wire`) with Ferrite's own server.
 
 mod report;
+mod sol;
 
 use std::{
     net::{SocketAddr, ToSocketAddrs as _, UdpSocket},
@@ -23,6 +24,9 @@ what (in the order given):
   commands     send --count commands on each of --sessions sessions, one at a time on each
   handshakes   open and close --count sessions, on --sessions sockets at once
   garbage      send --count mutated datagrams, then log in
+  sol-output   have the simulated host print --count bytes on its console to one SOL client
+  sol-keys     press --count keys on it, one at a time, and wait for each echo
+  sol-watchers have it print --count bytes to --sessions SOL clients, each with an instance of its own
   guesses      try --count wrong passwords up to RAKP message 3, each of which must be refused
 
 options:
@@ -126,6 +130,11 @@ fn run(options: &Options) -> Result<()> {
             "handshakes" => handshakes(options)?,
             "garbage" => garbage(options)?,
             "guesses" => guesses(options)?,
+            "sol-output" => sol::output(&options.login, options.count)?.print(options.json)?,
+            "sol-keys" => sol_keys(options)?,
+            "sol-watchers" => {
+                sol::watchers(&options.login, options.sessions, options.count)?.print(options.json)?;
+            }
             other => bail!("`{other}` is nothing that can be measured"),
         }
     }
@@ -157,6 +166,13 @@ fn handshakes(options: &Options) -> Result<()> {
         at_once(vec![(); options.sessions], |()| repeat(each, || Session::open(&options.login)?.close()))?;
     let title = format!("log in, set privilege, log out; {} at once", options.sessions);
     Report::new(title, latencies, start.elapsed()).print(options.json);
+    Ok(())
+}
+
+fn sol_keys(options: &Options) -> Result<()> {
+    let start = Instant::now();
+    let latencies = sol::keys(&options.login, options.count)?;
+    Report::new("SOL keystroke to its echo".to_owned(), latencies, start.elapsed()).print(options.json);
     Ok(())
 }
 
