@@ -172,9 +172,12 @@ fn the_policy_lets_each_daemon_own_its_names_and_no_others() {
     let daemons = &stack.description.daemons;
     let daemon = |pid: u32| daemons.iter().find(|(_, of)| **of == pid).map(|(name, _)| name.clone());
     let owned = owned.into_iter().map(|(name, pid)| (name, daemon(pid).unwrap_or_else(|| pid.to_string())));
-    // netipmid's are by prefix: the name has the interface's.
+    // netipmid's and consoled's are by prefix: the name has the interface's or the console's.
     let (channels, owned): (BTreeMap<_, _>, BTreeMap<_, _>) =
         owned.partition(|(name, _)| name.starts_with(bmc_dbus::names::ipmi::CHANNEL_PREFIX));
+    let (consoles, owned): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        owned.into_iter().partition(|(name, _)| name.starts_with(bmc_dbus::names::console::SERVICE_PREFIX));
     assert_eq!(owned, ownable());
     assert_eq!(channels.values().collect::<Vec<_>>(), ["netipmid"]);
+    assert_eq!(consoles.values().collect::<Vec<_>>(), ["consoled"]);
 }

@@ -10,11 +10,14 @@
 mod contract;
 mod faults;
 mod freeipmi;
+mod fru;
+mod host;
 mod ipmitool;
 mod netipmid;
 mod policy;
 mod power;
 mod restart;
+mod sel;
 mod sensors;
 mod sessions;
 mod sol;

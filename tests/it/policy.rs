@@ -13,7 +13,7 @@ use system_tests::PrivateBus;
 use zbus::Connection;
 
 /// Who plays whom.
-const PLAYERS: [(&str, &str); 8] = [
+const PLAYERS: [(&str, &str); 9] = [
     ("ipmid", "daemon"),
     ("netipmid", "bin"),
     ("sensord", "sys"),
@@ -21,6 +21,7 @@ const PLAYERS: [(&str, &str); 8] = [
     ("seld", "man"),
     ("userd", "lp"),
     ("networkd", "mail"),
+    ("consoled", "news"),
     ("a stranger", "nobody"),
 ];
 
@@ -34,6 +35,7 @@ const CONNECT: &str = "org.ferrite.Ipmi.DirectLine.Connect";
 const USERS: &str = "org.ferrite.Users";
 const CREDENTIALS: &str = "org.ferrite.Credentials.Snapshot";
 const CHANNEL: &str = "xyz.openbmc_project.Ipmi.Channel.eth0";
+const CONSOLE: &str = "xyz.openbmc_project.Console.default";
 const CLOSE_SESSION: &str = "org.ferrite.Ipmi.LanChannel.CloseSession";
 
 /// A bus with the policy, on which this process, as root, owns every name that the policy speaks of.
@@ -53,7 +55,9 @@ impl Rig {
             policy = policy.replace(&format!("user=\"{user}\""), &format!("user=\"{player}\""));
         }
         let rules = policy.split_once("<busconfig>").unwrap().1.split_once("</busconfig>").unwrap().0;
-        let names = quoted_after("own=\"", rules).chain([CHANNEL.to_owned()]).collect::<BTreeSet<_>>();
+        let names = quoted_after("own=\"", rules)
+            .chain([CHANNEL.to_owned(), CONSOLE.to_owned()])
+            .collect::<BTreeSet<_>>();
         let owns_all = r#"<policy user="root"><allow own="*"/></policy>"#;
         let bus = PrivateBus::with_policies(&format!("{rules}{owns_all}")).unwrap();
         let runtime =
@@ -151,6 +155,10 @@ fn commands_come_from_channels_and_act_through_ipmid() {
         assert_eq!(rig.may_call(user, CORE, EXECUTE), executes, "{user}");
         assert_eq!(rig.may_call(user, CORE, CONNECT), executes, "{user}");
     }
+    assert!(
+        rig.may_call("seld", CORE, "org.ferrite.Ipmi.SensorNumbers.Get")
+            && !rig.may_call("seld", CORE, EXECUTE)
+    );
     for (user, acts) in [("ipmid", true), ("netipmid", false), ("seld", false), ("a stranger", false)] {
         assert_eq!(rig.may_call(user, HOST, SET), acts, "{user}");
         assert_eq!(rig.may_call(user, SENSORS, SET), acts, "{user}");
@@ -169,6 +177,17 @@ fn credentials_go_to_channels_alone() {
     for (user, _) in PLAYERS {
         assert_eq!(rig.may_call(user, USERS, CREDENTIALS), user == "netipmid", "{user}");
     }
+}
+
+#[test]
+fn a_console_is_for_root_and_serial_over_lan() {
+    let rig = Rig::start();
+    for (user, _) in PLAYERS {
+        let connects = rig.may_call(user, CONSOLE, "xyz.openbmc_project.Console.Access.Connect");
+        assert_eq!(connects, user == "netipmid", "{user}");
+        assert_eq!(rig.may_own(user, "xyz.openbmc_project.Console.host7"), user == "consoled", "{user}");
+    }
+    assert!(rig.may_call("root", CONSOLE, "xyz.openbmc_project.Console.Access.Connect"));
 }
 
 #[test]

@@ -30,8 +30,9 @@ fn a_daemon_has_a_unit_of_its_user_and_the_user_and_a_row_in_the_architecture() 
     let (users, architecture) =
         (read("systemd-units/usr/lib/sysusers.d/ferrite.conf"), read("ARCHITECTURE.md"));
     for daemon in daemons() {
-        // One instance for each interface, or host channel.
-        let template = if ["netipmid", "kcsbridged"].contains(&daemon.as_str()) { "@" } else { "" };
+        // One instance for each interface, host channel, or console.
+        let template =
+            if ["netipmid", "kcsbridged", "consoled"].contains(&daemon.as_str()) { "@" } else { "" };
         let unit = read(&format!("systemd-units/usr/lib/systemd/system/{daemon}{template}.service"));
         assert!(unit.contains(&format!("\nUser={daemon}\n")), "{daemon}: another user");
         assert!(

@@ -129,6 +129,8 @@ pub mod power {
     pub const POWER_STATUS: &str = "org.ferrite.Power.Status";
     /// x86-power-control's bus name for the operating system's state.
     pub const OS_SERVICE: &str = "xyz.openbmc_project.State.OperatingSystem";
+    /// The operating system's state (x86-power-control's), on [`HOST_PATH`].
+    pub const OS_STATUS: &str = "xyz.openbmc_project.State.OperatingSystem.Status";
     /// x86-power-control's bus name for the front panel's buttons.
     pub const BUTTONS_SERVICE: &str = "xyz.openbmc_project.Chassis.Buttons";
     /// A button of the front panel (x86-power-control's).

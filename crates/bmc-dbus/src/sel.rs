@@ -91,7 +91,7 @@ pub trait EventLogSettings {
     /// Sets the log's time until the BMC starts again. The system's clock is left alone.
     #[zbus(property)]
     fn set_time(&self, seconds: u32) -> zbus::Result<()>;
-    /// Minutes that local time is ahead of the log's, -1440 to 1440; 7FFh is not known.
+    /// Minutes that the log's time is ahead of UTC, -1440 to 1440; 7FFh is not known.
     #[zbus(property(emits_changed_signal = "false"))]
     fn utc_offset(&self) -> zbus::Result<i16>;
     /// Sets it for good.

@@ -122,9 +122,9 @@ impl Host {
         }
     }
 
-    /// The machine restarted by itself.
+    /// The machine restarted by itself. Firmware that does so (some begins every reset with one) has not begun anew.
     pub fn machine_restarted(&mut self) {
-        if self.has_power() {
+        if self.post_complete() {
             self.enter(HostPhase::Post);
         }
     }
@@ -359,6 +359,9 @@ mod tests {
         host.machine_restarted();
         assert_eq!((host.phase(), host.boots, host.resets), (HostPhase::Post, 2, 0));
         assert_eq!(host.take_wires(), []);
+        pass(&mut host, 1.0);
+        host.machine_restarted();
+        assert_eq!(host.boots, 2, "its firmware ran still");
     }
 
     #[test]

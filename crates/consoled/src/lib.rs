@@ -61,10 +61,12 @@ fn start(
     let (keep, ring, logged) = kept.with_context(|| format!("cannot keep the ring in {}", path.display()))?;
     let (console, input) = Console::new(ring, Some(keep), settings.readers);
     if let Some(settings) = &settings.log {
-        let log = Log::open(settings.clone());
-        let log = log.with_context(|| format!("cannot open the log {}", settings.path.display()))?;
         let place = console.ring().place_at(logged);
-        tokio::spawn(logger::run(log, console.clone(), place));
+        match Log::open(settings.clone()) {
+            Ok(log) => _ = tokio::spawn(logger::run(log, console.clone(), place)),
+            // The console matters more than its log.
+            Err(error) => tracing::error!("no log: cannot open {}: {error}", settings.path.display()),
+        }
     }
     Ok((console, input))
 }

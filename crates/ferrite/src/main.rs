@@ -18,6 +18,7 @@ const DAEMONS: [Daemon; 8] = [
     seld::DAEMON,
     userd::DAEMON,
     networkd::DAEMON,
+    consoled::DAEMON,
 ];
 
 fn main() -> ExitCode {

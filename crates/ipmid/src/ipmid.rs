@@ -1,7 +1,7 @@
 //! What every handler is given.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU8, Ordering},
 };
 
@@ -12,6 +12,7 @@ use ipmi_wire::{
 };
 
 use crate::{
+    commands::PartialRecord,
     config::{Config, I2cDevice, IpmbDevice},
     dispatch::{Caller, Entry},
     guid::Guids,
@@ -20,6 +21,7 @@ use crate::{
     platform::Platform,
     reservation::Reservations,
     restriction::{HostState, Restrictions},
+    sensors::EventEnables,
     stored::Stored,
 };
 
@@ -48,6 +50,9 @@ pub struct Kept {
     pub(crate) host: Stored<HostSettings>,
     /// What channels may send.
     pub(crate) restrictions: Stored<Restrictions>,
+    pub(crate) event_enables: EventEnables,
+    /// The log record that a client adds part by part.
+    partial_record: Mutex<Option<PartialRecord>>,
     /// The channel of the last Chassis Control, for Get System Restart Cause; 0 before the first.
     control_channel: AtomicU8,
     /// Held by who changes the configuration of Serial over LAN.
@@ -65,6 +70,15 @@ impl Kept {
     pub(crate) fn host_was_reset(&self) {
         self.messages.clear(u8::MAX);
         self.host.change(HostSettings::host_was_reset);
+    }
+
+    /// The record that is being added part by part, which is then nobody's.
+    pub(crate) fn take_partial_record(&self) -> PartialRecord {
+        self.partial_record.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
+    pub(crate) fn keep_partial_record(&self, record: PartialRecord) {
+        *self.partial_record.lock().unwrap_or_else(PoisonError::into_inner) = Some(record);
     }
 
     pub(crate) fn control_channel(&self) -> u8 {

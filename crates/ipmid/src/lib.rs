@@ -13,7 +13,7 @@ mod identify;
 mod ipmid;
 pub mod platform;
 mod reservation;
-mod restriction;
+pub mod restriction;
 pub mod sensors;
 pub mod service;
 mod stored;

@@ -18,12 +18,14 @@ pub const TABLE: &[&[Entry]] = &[
     commands::user::COMMANDS,
     commands::watchdog::COMMANDS,
     commands::chassis::COMMANDS,
+    commands::boot::COMMANDS,
     commands::lan::COMMANDS,
     commands::payload::COMMANDS,
     commands::sol::COMMANDS,
     commands::sensor::COMMANDS,
     commands::sdr::COMMANDS,
     commands::sel::COMMANDS,
+    commands::event::COMMANDS,
     commands::fru::COMMANDS,
 ];
 

@@ -26,7 +26,11 @@ const GET_GLOBAL_ENABLES: u8 = 0x2F;
 /// Interrupts for the receive message queue, which are the interface's too, and for a full event message buffer.
 const INTERRUPTS: u8 = 0x03;
 
-type Answer = Pin<Box<dyn Future<Output = Result<Reply, ExecuteError>> + Send>>;
+/// ipmid's answer, or why there is none.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Reply, ExecuteError>> + Send>>;
+
+/// Has ipmid execute a command.
+pub(crate) type Execute = Box<dyn Fn(Call) -> Answer + Send>;
 
 /// The request that the host waits for.
 struct Exchange {
@@ -42,6 +46,7 @@ struct Exchange {
 struct Driver {
     channel: Arc<HostChannel>,
     patience: Duration,
+    execute: Execute,
     exchange: Option<Exchange>,
     /// Asks ipmid which interrupts are enabled.
     enables: Option<Answer>,
@@ -50,9 +55,22 @@ struct Driver {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// Serves the host until the interface is lost.
-pub(crate) async fn drive(channel: Arc<HostChannel>, patience: Duration) -> anyhow::Result<()> {
-    let mut driver = Driver { channel, patience, exchange: None, enables: None, timer: None };
+/// Has ipmid execute commands once it is there. What has not been sent can wait for it; what has been is never sent again.
+pub(crate) fn by_ipmid(channel: &Arc<HostChannel>) -> Execute {
+    let channel = Arc::clone(channel);
+    Box::new(move |call| {
+        let channel = Arc::clone(&channel);
+        Box::pin(async move { channel.lines.present().await.execute(call).await })
+    })
+}
+
+/// Serves the host until the interface is lost: each request has `patience` to be answered.
+pub(crate) async fn drive(
+    channel: Arc<HostChannel>,
+    patience: Duration,
+    execute: Execute,
+) -> anyhow::Result<()> {
+    let mut driver = Driver { channel, patience, execute, exchange: None, enables: None, timer: None };
     loop {
         driver.step().await?;
     }
@@ -120,7 +138,7 @@ impl Driver {
                 tracing::info!("a virtual machine connected");
                 channel.counters.count(Counter::Connection);
                 channel.set_connected(true);
-                self.enables = Some(self.execute(Call {
+                self.enables = Some((self.execute)(Call {
                     net_fn: NetFn::APP.value(),
                     lun: 0,
                     command: GET_GLOBAL_ENABLES,
@@ -162,7 +180,7 @@ impl Driver {
         self.channel.counters.count(Counter::Request);
         let sets_enables = (header.net_fn, header.command) == (NetFn::APP, SET_GLOBAL_ENABLES);
         let interrupt = data.first().filter(|_| sets_enables).map(|enables| enables & INTERRUPTS != 0);
-        let answer = self.execute(Call {
+        let answer = (self.execute)(Call {
             net_fn: header.net_fn.value(),
             lun: header.lun.value(),
             command: header.command,
@@ -172,12 +190,6 @@ impl Driver {
         });
         let deadline = Instant::now() + self.patience;
         self.exchange = Some(Exchange { tag, header, interrupt, deadline, answer });
-    }
-
-    /// Has ipmid execute `call`, once it is there. What has not been sent can wait for it; what has been is never sent again.
-    fn execute(&self, call: Call) -> Answer {
-        let channel = Arc::clone(&self.channel);
-        Box::pin(async move { channel.lines.present().await.execute(call).await })
     }
 
     fn cancel(&mut self) {

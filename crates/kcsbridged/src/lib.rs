@@ -32,7 +32,8 @@ async fn run(context: Context) -> anyhow::Result<()> {
     let config = config.map_err(|error| context.config_error(error.field(), &error))?;
     let channel = Arc::new(HostChannel::open(&config)?);
     tracing::info!(channel = channel.name, backend = channel.backend, "serving the host");
-    let mut driver = tokio::spawn(driver::drive(Arc::clone(&channel), config.deadline));
+    let mut driver =
+        tokio::spawn(driver::drive(Arc::clone(&channel), config.deadline, driver::by_ipmid(&channel)));
     let bus = bmc_daemon::keep_connected(&context, async |connection| {
         service::serve(&connection, &channel, || context.ready()).await
     });

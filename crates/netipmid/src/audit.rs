@@ -14,6 +14,7 @@ const PERIOD: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(crate) struct Audit {
     sessions: Budget,
+    consoles: Budget,
     failures: Budget,
     lockouts: Budget,
     commands: Budget,
@@ -23,8 +24,9 @@ impl Audit {
     /// Records an event other than a request.
     pub(crate) fn record(&mut self, channel: &str, event: &Event) {
         let budget = match event {
-            Event::Request(_) => return,
+            Event::Request(_) | Event::SolInput(..) | Event::SolDrained(_) => return,
             Event::SessionOpened(_) | Event::SessionClosed(..) => &mut self.sessions,
+            Event::SolOpened(_) | Event::SolClosed(..) => &mut self.consoles,
             Event::LoginFailed { .. } => &mut self.failures,
             Event::LockedOut { .. } => &mut self.lockouts,
             _ => return,
@@ -45,7 +47,16 @@ impl Audit {
 fn write(channel: &str, event: &Event) {
     let shown = |name: &[u8]| name.escape_ascii().to_string();
     match event {
-        Event::Request(_) => {}
+        Event::Request(_) | Event::SolInput(..) | Event::SolDrained(_) => {}
+        Event::SolOpened(sol) => tracing::info!(
+            channel, user = shown(&sol.session.user_name), source = %sol.session.peer, instance = sol.instance,
+            encrypted = sol.encrypted, session = format_args!("{:08x}", sol.session.id), "SOL activated"
+        ),
+        Event::SolClosed(sol, reason) => tracing::info!(
+            channel, user = shown(&sol.session.user_name), source = %sol.session.peer, instance = sol.instance,
+            ?reason, seconds = sol.opened.elapsed().as_secs(), bytes_in = sol.received,
+            bytes_out = sol.acknowledged, session = format_args!("{:08x}", sol.session.id), "SOL ended"
+        ),
         Event::SessionOpened(session) => tracing::info!(
             channel, user = shown(&session.user_name), source = %session.peer, suite = session.suite.id(),
             session = format_args!("{:08x}", session.id), "login"

@@ -9,11 +9,13 @@ use std::{
     time::Instant,
 };
 
+use bmc_daemon::StateFile;
 use bmc_dbus::direct_line::DirectLine;
-use rmcp_session::{CipherSuite, Endpoint};
-use tokio::sync::Notify;
+use rmcp_session::{CipherSuite, Endpoint, Settings};
+use tokio::sync::{Notify, watch};
+use zbus::Connection;
 
-use crate::config::Checked;
+use crate::{config::Checked, sol};
 
 /// The ways to ipmid: of this bus connection, and of the one before. After a restart of the bus ipmid needs a moment to come back
 /// to it, while the socket that both still hold is not of the bus at all.
@@ -50,12 +52,20 @@ pub(crate) struct LanChannel {
     pub(crate) sessions_changed: Notify,
     /// The endpoint was acted on from outside the driver, which has to look.
     pub(crate) acted: Notify,
+    /// The SOL configuration.
+    pub(crate) sol: sol::Configuration,
+    /// The bus, while there is one.
+    pub(crate) bus: watch::Sender<Option<Connection>>,
+    /// Whether the host has power, as far as anybody says.
+    pub(crate) host_on: watch::Sender<bool>,
     endpoint: Mutex<Endpoint>,
     lines: Mutex<Lines>,
 }
 
 impl LanChannel {
-    pub(crate) fn new(config: &Checked, listen: SocketAddr) -> Self {
+    pub(crate) fn new(config: &Checked, listen: SocketAddr, sol: StateFile<sol::Kept>) -> Self {
+        let sol = sol::Configuration::load(sol, config.consoles.clone(), listen.port());
+        let settings = Settings { sol: sol.parameters(), ..config.settings.clone() };
         Self {
             name: config.channel.clone(),
             number: config.settings.channel,
@@ -65,7 +75,10 @@ impl LanChannel {
             kg_set: AtomicBool::new(false),
             sessions_changed: Notify::new(),
             acted: Notify::new(),
-            endpoint: Mutex::new(Endpoint::new(config.settings.clone())),
+            sol,
+            bus: watch::Sender::new(None),
+            host_on: watch::Sender::new(true),
+            endpoint: Mutex::new(Endpoint::new(settings)),
             lines: Mutex::default(),
         }
     }

@@ -40,6 +40,8 @@ pub(crate) struct Config {
     lockout_count_abandoned: bool,
     /// Seconds that a lockout lasts and that failures count, 1 to 86400. Default: 300.
     lockout_seconds: u64,
+    /// The host's consoles that Serial over LAN reaches, by SOL instance from instance 1, at most 15. Default: `default` alone.
+    consoles: Vec<String>,
 }
 
 impl Default for Config {
@@ -60,6 +62,7 @@ impl Default for Config {
             lockout_source_failures: 20,
             lockout_count_abandoned: false,
             lockout_seconds: 300,
+            consoles: vec!["default".into()],
         }
     }
 }
@@ -71,6 +74,7 @@ pub(crate) struct Checked {
     pub(crate) device: Option<String>,
     pub(crate) channel: String,
     pub(crate) settings: Settings,
+    pub(crate) consoles: Vec<String>,
 }
 
 /// What is wrong with a value.
@@ -86,6 +90,8 @@ pub(crate) enum ConfigError {
     Range { field: &'static str, value: u64, low: u64, high: u64 },
     #[error("channel: no LAN channel `{0}`\nhint: channels.toml names the channels, with medium = \"lan\"")]
     Channel(String),
+    #[error("consoles: `{0}` is no console's id: letters, digits and `_`")]
+    Console(String),
 }
 
 impl ConfigError {
@@ -95,6 +101,7 @@ impl ConfigError {
             Self::Suite(_) | Self::NoSuite => "cipher_suites",
             Self::Range { field, .. } => field,
             Self::Channel(_) => "channel",
+            Self::Console(_) => "consoles",
         }
     }
 }
@@ -123,7 +130,7 @@ impl Config {
         };
         // systemd before 258 passes over `BindToDevice=%i`: an instance that serves one interface sees to it itself.
         let device = self.bind_to_device.unwrap_or(instance.is_some()).then_some(interface);
-        Ok(Checked { listen: self.listen, device, channel: name, settings })
+        Ok(Checked { listen: self.listen, device, channel: name, settings, consoles: self.consoles()? })
     }
 
     fn check_ranges(&self) -> Result<(), ConfigError> {
@@ -142,6 +149,20 @@ impl Config {
         match ranges.into_iter().find(|(_, value, low, high)| !(low..=high).contains(&value)) {
             Some((field, value, low, high)) => Err(ConfigError::Range { field, value, low, high }),
             None => Ok(()),
+        }
+    }
+
+    fn consoles(&self) -> Result<Vec<String>, ConfigError> {
+        // A console's id is a part of its bus name and its path.
+        let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let valid = |id: &&String| !id.is_empty() && id.len() <= 64 && id.chars().all(letter);
+        let number = u64::try_from(self.consoles.len()).unwrap_or(u64::MAX);
+        match self.consoles.iter().find(|id| !valid(id)) {
+            Some(id) => Err(ConfigError::Console(id.clone())),
+            None if number > 15 => {
+                Err(ConfigError::Range { field: "consoles", value: number, low: 0, high: 15 })
+            }
+            None => Ok(self.consoles.clone()),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::{
     audit::Audit,
     channel::LanChannel,
     socket::{Ready, Socket, canonical},
+    sol::Links,
 };
 
 /// Datagrams taken at one wake before answers go out: enough to share the cost of a wake among busy sessions, few enough that a
@@ -49,6 +50,7 @@ pub(crate) async fn drive(channel: Arc<LanChannel>, socket: Socket) -> anyhow::R
         random: Kernel(SystemRandom::new()),
         running: FuturesUnordered::new(),
         audit: Audit::default(),
+        links: Links::default(),
     };
     loop {
         driver.step().await?;
@@ -66,6 +68,7 @@ struct Driver {
     /// Bounded by the endpoint: one request of each session, and a few outside sessions.
     running: Running,
     audit: Audit,
+    links: Links,
 }
 
 impl Driver {
@@ -136,7 +139,9 @@ impl Driver {
         while let Some(event) = endpoint.poll_event() {
             match event {
                 Event::Request(request) => self.running.push(Box::pin(execute(line.clone(), request))),
+                Event::SolInput(..) | Event::SolDrained(_) => self.links.follow(&self.channel, &event),
                 event => {
+                    self.links.follow(&self.channel, &event);
                     self.audit.record(&self.channel.name, &event);
                     self.channel.sessions_changed.notify_one();
                 }
@@ -144,8 +149,9 @@ impl Driver {
         }
     }
 
-    fn send(&self) {
+    fn send(&mut self) {
         let mut endpoint = self.channel.endpoint();
+        endpoint.transmit_sol(Instant::now(), &mut self.random);
         while let Some(transmit) = endpoint.poll_transmit() {
             if let Err(error) = self.socket.send(transmit.to, &transmit.datagram) {
                 tracing::debug!("cannot send to {}: {error}", transmit.to);

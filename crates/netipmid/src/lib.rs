@@ -12,6 +12,7 @@ mod neighbors;
 mod service;
 mod sessions;
 mod socket;
+mod sol;
 
 use std::sync::Arc;
 
@@ -30,7 +31,8 @@ async fn run(context: Context) -> anyhow::Result<()> {
     let config = context.config::<Config>()?.check(context.instance(), &context.channels()?);
     let config = config.map_err(|error| context.config_error(error.field(), &error))?;
     let socket = Socket::open(&config)?;
-    let channel = Arc::new(LanChannel::new(&config, socket.address()));
+    let kept = context.state_file(&format!("sol-{}.json", config.channel))?;
+    let channel = Arc::new(LanChannel::new(&config, socket.address(), kept));
     tracing::info!(channel = channel.name, number = channel.number, listen = %channel.listen, "listening");
     let mut driver = tokio::spawn(driver::drive(Arc::clone(&channel), socket));
     let bus = bmc_daemon::keep_connected(&context, async |connection| {

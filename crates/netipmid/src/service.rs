@@ -7,12 +7,13 @@ use bmc_dbus::{
     direct_line::DirectLine,
     execute::{Call, Options},
     names::ipmi,
-    sessions::ListedSession,
+    sessions::{ListedPayload, ListedSession},
 };
-use rmcp_session::SessionState;
+use ipmi_wire::rmcp_plus::PayloadType;
+use rmcp_session::{SessionState, SolSummary};
 use zbus::{Connection, fdo};
 
-use crate::{channel::LanChannel, credentials, neighbors::Neighbors, sessions};
+use crate::{channel::LanChannel, credentials, neighbors::Neighbors, sessions, sol};
 
 /// Serves on `connection` until it closes; calls `ready` once the channel's name is owned.
 ///
@@ -30,14 +31,18 @@ pub(crate) async fn serve(
         .await
         .context("cannot serve the channel")?;
     sessions::publish(connection, channel).await.context("cannot serve the sessions")?;
+    sol::publish(connection, channel).await.context("cannot serve the SOL configuration")?;
     // ipmid and userd know the channel by this name: before any call to them.
     bmc_dbus::own_name(connection, &format!("{}{}", ipmi::CHANNEL_PREFIX, channel.name)).await?;
     let line = DirectLine::connect(connection).await.context("cannot watch for ipmid")?;
     channel.set_line(line.clone());
+    channel.bus.send_replace(Some(connection.clone()));
     ready();
     tokio::select! {
         result = credentials::follow(connection, channel) => result.context("cannot follow userd"),
         result = sessions::reconcile(connection, channel) => result.context("cannot publish the sessions"),
+        result = sol::follow_bit_rate(connection, channel) => result.context("cannot follow consoled"),
+        result = sol::follow_power(connection, channel) => result.context("cannot follow powerd"),
         () = follow_guid(&line, channel) => Ok(()),
         () = connection.closed() => Err(anyhow::anyhow!("the connection was closed")),
     }
@@ -89,6 +94,28 @@ impl Lan {
     #[zbus(property(emits_changed_signal = "false"))]
     fn kg_set(&self) -> bool {
         self.0.has_kg()
+    }
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn payloads(&self) -> Vec<ListedPayload> {
+        let listed = |sol: SolSummary| ListedPayload {
+            payload_type: PayloadType::SOL.value(),
+            instance: sol.instance,
+            session_id: sol.session.id,
+            port: sol.session.peer.port(),
+            seconds: sol.opened.elapsed().as_secs(),
+            bytes_in: sol.received,
+            bytes_out: sol.acknowledged,
+        };
+        self.0.endpoint().sol_instances().map(listed).collect()
+    }
+
+    fn deactivate_payload(&self, payload_type: u8, instance: u8) -> fdo::Result<()> {
+        let sol = payload_type == PayloadType::SOL.value();
+        if sol && self.0.act(|endpoint| endpoint.deactivate_sol(instance)) {
+            return Ok(());
+        }
+        Err(fdo::Error::InvalidArgs(format!("instance {instance} of payload {payload_type} is not active")))
     }
 
     /// The sessions of this instant; the objects follow a little later.

@@ -82,6 +82,7 @@ async fn userd(bus: &PrivateBus) -> Connection {
 }
 
 struct Daemon {
+    _state: tempfile::TempDir,
     channel: Arc<LanChannel>,
     driver: JoinHandle<anyhow::Result<()>>,
 }
@@ -92,9 +93,11 @@ impl Daemon {
         let channels = bmc_daemon::ChannelTable::read(std::path::Path::new("/nonexistent")).unwrap();
         let config = toml.check(None, &channels).unwrap();
         let socket = Socket::open(&config).unwrap();
-        let channel = Arc::new(LanChannel::new(&config, socket.address()));
+        let state = tempfile::tempdir().unwrap();
+        let kept = bmc_daemon::StateFile::new(state.path().join("sol.json"));
+        let channel = Arc::new(LanChannel::new(&config, socket.address(), kept));
         let driver = tokio::spawn(driver::drive(Arc::clone(&channel), socket));
-        Self { channel, driver }
+        Self { _state: state, channel, driver }
     }
 
     /// Serves on `bus` and waits until users are known.

@@ -11,7 +11,7 @@ use super::*;
 /// A log for a few records on a bus of its own.
 struct Stand {
     client: Connection,
-    server: tokio::task::JoinHandle<()>,
+    server: Connection,
     log: Arc<Log>,
     dir: tempfile::TempDir,
     bus: system_tests::PrivateBus,
@@ -26,25 +26,26 @@ async fn start(
     bus: &system_tests::PrivateBus,
     dir: &std::path::Path,
     capacity: usize,
-) -> (Arc<Log>, tokio::task::JoinHandle<()>) {
+) -> (Arc<Log>, Connection) {
     let store = store::Store::open(&dir.join("sel.log"), capacity).unwrap();
     let file = bmc_daemon::StateFile::new(dir.join("settings.json"));
     let settings = Settings::default();
     let (log, queue) = Log::new(store, file, settings.earliest_time, settings.limits());
     let (connection, ours) = (connect(bus).await, log.clone());
+    let server = connection.clone();
     let (ready, is_ready) = tokio::sync::oneshot::channel();
-    let task = tokio::spawn(async move {
+    tokio::spawn(async move {
         let numbers = Arc::new(Numbers::default());
         let sources = Sources::new(ours.clone(), numbers.clone());
-        let served = serve(&connection, &ours, &numbers, &sources, || drop(ready.send(())));
+        let served = serve(&connection, &ours, &numbers, &sources, || ready.send(()).unwrap());
         tokio::select! {
-            served = served => panic!("{served:?}"),
+            served = served => assert!(connection.is_closed(), "{served:?}"),
             () = ours.write(queue) => {}
             () = ours.tend() => {}
         }
     });
     is_ready.await.unwrap();
-    (log, task)
+    (log, server)
 }
 
 async fn stand_for(capacity: usize) -> Stand {
@@ -144,8 +145,7 @@ async fn what_is_on_after_a_start_and_stands_in_the_log_is_not_logged_again() {
     let _core = serve_numbers(&stand.bus).await;
     crosses(&stand.client, SENSOR, true, 96.0).await;
     has_records(&stand.log, 1).await;
-    stand.server.abort();
-    let _ = stand.server.await;
+    stand.server.clone().close().await.unwrap();
     let (log, _server) = start(&stand.bus, stand.dir.path(), 10).await;
     crosses(&stand.client, SENSOR, true, 97.0).await;
     crosses(&stand.client, SENSOR, false, 90.0).await;
@@ -205,14 +205,13 @@ async fn a_clock_that_is_set_is_set_for_records_and_tells_of_the_step() {
         .map(|stored| u32::from_le_bytes(stored.record[3..7].try_into().unwrap()))
         .collect();
     assert!(times[0] - before < 10 && times[1] - 0x7000_0000 < 10, "{times:x?}");
-    assert_eq!(settings.utc_offset().await.unwrap(), 0x7FF);
+    assert_eq!(settings.utc_offset().await.unwrap(), 0);
     settings.set_utc_offset(-300).await.unwrap();
     assert!(settings.set_utc_offset(1441).await.is_err());
     settings.set_auxiliary_log(1, &[1; 16]).await.unwrap();
     assert!(settings.set_auxiliary_log(3, &[]).await.is_err());
     // A new seld of the same start.
-    stand.server.abort();
-    let _ = stand.server.await;
+    stand.server.clone().close().await.unwrap();
     let (_log, _server) = start(&stand.bus, stand.dir.path(), 10).await;
     assert!((0x7000_0000..0x7000_0010).contains(&settings.time().await.unwrap()));
     assert_eq!(settings.utc_offset().await.unwrap(), -300);

@@ -92,11 +92,12 @@ async fn serve(
     ready: impl FnOnce(),
 ) -> anyhow::Result<()> {
     let news = log.news();
+    let heard = sources.subscribe(connection).await?;
     objects::serve(connection, log, numbers, sources).await?;
     ready();
     tokio::select! {
         announced = objects::announce(connection, news) => announced?,
-        heard = sources.run(connection) => heard?,
+        ended = sources.run(connection, heard) => ended?,
     }
     anyhow::bail!("the connection was closed")
 }

@@ -46,12 +46,12 @@ pub(crate) enum News {
 }
 
 /// What outlives restarts beside the records.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Kept {
     /// The time that a client set.
     pub(crate) time: Option<SetTime>,
-    /// Minutes that local time is ahead of the log's.
+    /// Minutes that the log's time is ahead of UTC.
     pub(crate) utc_offset: i16,
     /// State of the auxiliary logs, by type.
     pub(crate) auxiliary: BTreeMap<u8, Vec<u8>>,
@@ -59,12 +59,6 @@ pub(crate) struct Kept {
 
 /// The UTC offset that says that it is not known (v2.0§31.11a).
 pub(crate) const UTC_OFFSET_UNKNOWN: i16 = 0x7FF;
-
-impl Default for Kept {
-    fn default() -> Self {
-        Self { time: None, utc_offset: UTC_OFFSET_UNKNOWN, auxiliary: BTreeMap::new() }
-    }
-}
 
 struct Add {
     record: NewRecord,

@@ -2,13 +2,16 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use bmc_dbus::{
     error_reply,
-    sensor_numbers::{NumberedSensor, SensorNumbersProxy},
+    sensor_numbers::{ChangedStream, NumberedSensor, SensorNumbersProxy},
 };
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, timeout_at};
@@ -26,6 +29,8 @@ const OBJECTS: usize = 2048;
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
     known: Mutex<HashMap<String, Known>>,
+    /// ipmid did not answer when it was last asked.
+    away: AtomicBool,
 }
 
 #[derive(Debug, Clone)]
@@ -54,22 +59,22 @@ impl Numbers {
         path: &str,
         since: Instant,
     ) -> Option<NumberedSensor> {
-        let known = self.lock().get(path).cloned();
-        if let Some(known) = &known
-            && !known.stale
-        {
-            return Some(known.sensor.clone());
+        if let Some(sensor) = self.fresh(path) {
+            return Some(sensor);
         }
+        let known = self.known(path);
         let mut deadline = since + PATIENCE;
         loop {
             let asked = timeout_at(deadline.max(Instant::now() + RETRY), ask(connection, path)).await;
-            match asked.unwrap_or(Answer::Away) {
+            let answer = asked.unwrap_or(Answer::Away);
+            self.away.store(matches!(answer, Answer::Away), Ordering::Relaxed);
+            match answer {
                 Answer::Sensor(sensor) => {
                     self.remember(path, &sensor);
                     return Some(sensor);
                 }
                 Answer::NoSensor => deadline = deadline.min(since + NEWCOMER),
-                Answer::Away if known.is_some() => return known.map(|known| known.sensor),
+                Answer::Away if known.is_some() => return known,
                 Answer::Away => {}
             }
             if Instant::now() >= deadline {
@@ -96,15 +101,34 @@ impl Numbers {
         self.lock().values_mut().for_each(|known| known.stale = true);
     }
 
-    /// Follows what ipmid says until the bus is gone.
-    pub(crate) async fn follow(&self, connection: &Connection) -> zbus::Result<()> {
-        // Subscribed before anything is asked, and asked anew after every change and every bus.
-        let mut changes = proxy(connection).await?.receive_changed().await?;
+    /// What `path` is, where ipmid said so and nothing changed since.
+    pub(crate) fn fresh(&self, path: &str) -> Option<NumberedSensor> {
+        let known = self.lock().get(path).cloned();
+        known.filter(|known| !known.stale).map(|known| known.sensor)
+    }
+
+    /// Whether ipmid did not answer when it was last asked.
+    pub(crate) fn are_away(&self) -> bool {
+        self.away.load(Ordering::Relaxed)
+    }
+
+    /// What `path` is or was, without asking.
+    pub(crate) fn known(&self, path: &str) -> Option<NumberedSensor> {
+        self.lock().get(path).map(|known| known.sensor.clone())
+    }
+
+    /// Subscribes to what ipmid says; all that was known is asked for anew.
+    pub(crate) async fn subscribe(&self, connection: &Connection) -> zbus::Result<ChangedStream> {
+        let changes = proxy(connection).await?.receive_changed().await?;
         self.all_stale();
+        Ok(changes)
+    }
+
+    /// Follows what ipmid says until the bus is gone.
+    pub(crate) async fn follow(&self, mut changes: ChangedStream) {
         while changes.next().await.is_some() {
             self.all_stale();
         }
-        Ok(())
     }
 }
 

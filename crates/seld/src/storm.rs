@@ -32,7 +32,7 @@ pub(crate) struct Limits {
     pub(crate) period: Duration,
 }
 
-/// Generator (LE), sensor type, number and event type: what tells sensors apart in the log.
+/// Event type and path; without a path, generator (LE), sensor type and number with the event type.
 type Sensor = ([u8; 2], u8, u8, u8, String);
 
 /// What becomes of an event.
@@ -66,7 +66,11 @@ pub(crate) struct Storms {
 /// The sensor that `record` is of; `None` for other records than events.
 fn sensor_of(record: &NewRecord) -> Option<Sensor> {
     let [_, _, 0x02, _, _, _, _, low, high, _, kind, number, event, ..] = record.bytes else { return None };
-    Some(([low, high], kind, number, event & 0x7F, record.path.clone()))
+    // An object is itself also while ipmid has no number for it.
+    Some(match record.path.as_str() {
+        "" => ([low, high], kind, number, event & 0x7F, String::new()),
+        path => ([0, 0], 0, 0, event & 0x7F, path.to_owned()),
+    })
 }
 
 impl Storms {

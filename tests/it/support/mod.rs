@@ -2,6 +2,7 @@
 
 mod client;
 mod console;
+mod guest;
 mod lossy;
 mod process;
 mod shell;
@@ -10,6 +11,7 @@ mod terminal;
 
 pub(crate) use client::{Answer, Ipmitool, freeipmi};
 pub(crate) use console::{attach, attach_at, login};
+pub(crate) use guest::Guest;
 pub(crate) use lossy::{Faults, Lossy, noise};
 pub(crate) use process::{crash, crash_and_restart, start_again, start_as};
 pub(crate) use shell::Shell;

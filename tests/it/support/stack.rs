@@ -22,6 +22,11 @@ pub(crate) struct Running {
 impl Running {
     /// Starts `cargo xtask demo` and waits until it answers and ipmid knows every sensor of the board.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with further words after `demo`.
+    pub(crate) fn start_with(words: &[&str]) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         // The demo makes it and removes it, also where this process is killed.
@@ -30,6 +35,7 @@ impl Running {
             .args(["run", "--quiet", "--package", "xtask", "--", "demo", "--tied", "--json"])
             .args(["--cipher-suites", "3,17", "--state-dir"])
             .arg(directory)
+            .args(words)
             .current_dir(xtask::workspace::root())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -9,12 +9,12 @@ use bmc_daemon::Located;
 
 use super::Raw;
 
-/// Where obmc-console logs to where the file does not say.
-const LOG_FILE: &str = "/var/log/obmc-console.log";
+/// Where the log is where the file does not say; obmc-console has one file for all consoles there.
+const LOG_DIRECTORY: &str = "/var/log/ferrite-console";
 
 /// Reads the text of the file at `path`.
 pub(super) fn parse(path: &Path, text: &str) -> Result<Raw, Located> {
-    let mut raw = Raw { path: path.to_owned(), log_file: Some(PathBuf::from(LOG_FILE)), ..Raw::default() };
+    let mut raw = Raw { path: path.to_owned(), ..Raw::default() };
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
         let wrong = |message: String| Located { path: path.to_owned(), line: number, message };
@@ -33,6 +33,9 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Raw, Located> {
         if !value.is_empty() {
             set(&mut raw, key, value, number).map_err(wrong)?;
         }
+    }
+    if raw.log_file.is_none() {
+        raw.log_file = Some(Path::new(LOG_DIRECTORY).join(raw.id()).with_extension("log"));
     }
     Ok(raw)
 }

@@ -50,7 +50,10 @@ fn a_file_of_obmc_console_is_taken_as_it_is_by_tty_and_by_id() {
         assert_eq!(settings.vuart, Vuart { lpc_address: Some(0x3f8), sirq: Some(4), sirq_polarity: None });
         assert_eq!((settings.ring_size, settings.baud), (128 * 1024, None));
         let log = settings.log.unwrap();
-        assert_eq!((log.path, log.size, log.rotations), ("/var/log/obmc-console.log".into(), 16 * 1024, 1));
+        assert_eq!(
+            (log.path, log.size, log.rotations),
+            ("/var/log/ferrite-console/default.log".into(), 16 * 1024, 1)
+        );
     }
     assert_eq!(files.find_with(None, Some("server.ttyVUART0.conf")).unwrap(), files.find(None).unwrap());
     let other = files.find_with(Some("ttyS2"), Some("server.ttyVUART0.conf")).unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bmc_dbus::names::{ipmi, network, power, sel, sensors, users};
+use bmc_dbus::names::{console, ipmi, network, power, sel, sensors, users};
 use zbus::{Connection, DBusError as _, OwnedVariant, Variant, fdo};
 
 use super::Failure;
@@ -19,19 +19,16 @@ pub(super) const SENSORD: Service = service("sensord", "sensord.service", sensor
 pub(super) const POWERD_HOST: Service = service("powerd", "powerd.service", power::HOST_SERVICE);
 pub(super) const POWERD_CHASSIS: Service = service("powerd", "powerd.service", power::CHASSIS_SERVICE);
 pub(super) const IPMID: Service = service("ipmid", "ipmid.service", ipmi::SERVICE);
+pub(super) const SELD: Service = service("seld", "seld.service", sel::SERVICE);
 pub(super) const USERD: Service = service("userd", "userd.service", users::SERVICE);
 /// Its names are those of its channels.
 pub(super) const NETIPMID: Service = service("netipmid", "'netipmid@*'", ipmi::CHANNEL_PREFIX);
+/// Its names are those of its consoles.
+pub(super) const CONSOLED: Service = service("consoled", "'consoled@*'", console::SERVICE_PREFIX);
 
 /// One row of `status` each; netipmid's rows are its channels.
-pub(super) const SINGLE: [Service; 6] = [
-    IPMID,
-    SENSORD,
-    POWERD_CHASSIS,
-    service("seld", "seld.service", sel::SERVICE),
-    USERD,
-    service("networkd", "networkd.service", network::SERVICE),
-];
+pub(super) const SINGLE: [Service; 6] =
+    [IPMID, SENSORD, POWERD_CHASSIS, SELD, USERD, service("networkd", "networkd.service", network::SERVICE)];
 
 const fn service(daemon: &'static str, unit: &'static str, name: &'static str) -> Service {
     Service { daemon, unit, name }

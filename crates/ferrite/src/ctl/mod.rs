@@ -3,10 +3,13 @@
 //! Each command is one file: it asks the bus for a model (plain data), and renders that as text or as JSON. Rendering knows no bus.
 
 mod bus;
+mod console;
 mod fru;
 mod line;
 mod password;
 mod power;
+mod sel;
+mod sel_text;
 mod sensors;
 mod sessions;
 mod status;
@@ -26,8 +29,10 @@ commands:
   status     which daemons run, power, sensors in alarm, sessions, thrown-away datagrams
   sensors    all readings with unit, age and threshold state
   power      show or change the host's power
+  sel        show, save or clear the system event log
   sessions   list IPMI LAN sessions, close one
   fru        what the board says of itself: show, change, save
+  console    attach to the host's serial console, show its log
   user       list, add, change and delete IPMI users
 
 options of every command:
@@ -100,8 +105,16 @@ struct Command {
     run: fn(Line) -> CommandFuture,
 }
 
-const COMMANDS: [Command; 6] =
-    [status::COMMAND, sensors::COMMAND, power::COMMAND, sessions::COMMAND, fru::COMMAND, user::COMMAND];
+const COMMANDS: [Command; 8] = [
+    status::COMMAND,
+    sensors::COMMAND,
+    power::COMMAND,
+    sel::COMMAND,
+    sessions::COMMAND,
+    console::COMMAND,
+    fru::COMMAND,
+    user::COMMAND,
+];
 
 /// Runs `ferrite ctl` with what follows on the command line.
 pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

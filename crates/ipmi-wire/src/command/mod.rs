@@ -12,6 +12,7 @@ pub mod app_channel;
 pub mod app_user;
 pub mod boot;
 pub mod chassis;
+pub mod event;
 pub mod firmware_firewall;
 pub mod fru;
 pub mod host_message;

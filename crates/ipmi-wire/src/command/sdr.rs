@@ -33,6 +33,8 @@ command! {
 pub const SUPPORTS_ALLOCATION_INFO: u8 = 0x01;
 /// Reservations are offered.
 pub const SUPPORTS_RESERVE: u8 = 0x02;
+/// A record can be added in parts.
+pub const SUPPORTS_PARTIAL_ADD: u8 = 0x04;
 /// Single records can be deleted.
 pub const SUPPORTS_DELETE: u8 = 0x08;
 /// Records were refused for want of space.

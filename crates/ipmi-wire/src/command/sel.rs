@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     CompletionCode,
-    Privilege::{Operator, User},
+    Privilege::{Administrator, Operator, User},
     codec::{Decode, Encode, Reader},
     record::sel::LENGTH,
 };
@@ -37,6 +37,11 @@ command! {
 }
 
 command! {
+    /// Partial Add SEL Entry (v2.0§31.7).
+    PartialAddSelEntry = STORAGE 0x45 "Partial Add SEL Entry", AtLeast(Operator), PartialRecord => RecordId
+}
+
+command! {
     /// Delete SEL Entry (v2.0§31.8).
     DeleteSelEntry = STORAGE 0x46 "Delete SEL Entry", AtLeast(Operator), DeleteRecord => RecordId
 }
@@ -52,8 +57,29 @@ command! {
 }
 
 command! {
+    /// Set SEL Time (v2.0§31.11).
+    SetSelTime = STORAGE 0x49 "Set SEL Time", AtLeast(Operator), Timestamp => ()
+}
+
+command! {
+    /// Get Auxiliary Log Status (v2.0§31.12).
+    GetAuxiliaryLogStatus = STORAGE 0x5A "Get Auxiliary Log Status", AtLeast(User), LogType => LogStatus
+}
+
+command! {
+    /// Set Auxiliary Log Status (v2.0§31.13).
+    SetAuxiliaryLogStatus = STORAGE 0x5B "Set Auxiliary Log Status", AtLeast(Administrator),
+    NewLogStatus => ()
+}
+
+command! {
     /// Get SEL Time UTC Offset (v2.0§31.11a).
     GetSelTimeUtcOffset = STORAGE 0x5C "Get SEL Time UTC Offset", AtLeast(User), () => UtcOffset
+}
+
+command! {
+    /// Set SEL Time UTC Offset (v2.0§31.11b).
+    SetSelTimeUtcOffset = STORAGE 0x5D "Set SEL Time UTC Offset", AtLeast(Operator), UtcOffset => ()
 }
 
 layout! {
@@ -69,6 +95,49 @@ layout! {
     NewRecord {
         /// The record.
         bytes: [u8; LENGTH],
+    }
+}
+
+layout! {
+    /// A part of a record to add.
+    PartialRecord {
+        /// Number of the reservation.
+        reservation: u16,
+        /// 0 with the first part, then what the first response said.
+        record: u16,
+        /// Where in the record the part goes.
+        offset: u8,
+        /// Low four bits: 1 with the last part, else 0.
+        progress: u8,
+        /// The part.
+        data: Vec<u8>,
+    }
+}
+
+layout! {
+    /// Which auxiliary log.
+    LogType {
+        /// 0 machine check architecture, 1 and 2 the vendor's; the high four bits are reserved.
+        log_type: u8,
+    }
+}
+
+layout! {
+    /// State of an auxiliary log. Of the machine check log: time of the last entry, and how many there are (LE 32 each); of the
+    /// vendor's: time, then 12 bytes of the vendor's.
+    LogStatus {
+        /// The bytes.
+        data: Vec<u8>,
+    }
+}
+
+layout! {
+    /// Request of [`SetAuxiliaryLogStatus`].
+    NewLogStatus {
+        /// As in [`LogType`].
+        log_type: u8,
+        /// As in [`LogStatus`].
+        data: Vec<u8>,
     }
 }
 
@@ -155,6 +224,20 @@ mod tests {
         let new_york = UtcOffset { minutes: -300 };
         assert_eq!(UtcOffset::from_bytes(&[0xD4, 0xFE]), Ok(new_york.clone()));
         assert_eq!(new_york.to_bytes(), [0xD4, 0xFE]);
+    }
+
+    #[test]
+    fn parts_and_auxiliary_logs_have_these_bytes() {
+        let part =
+            PartialRecord { reservation: 0x0102, record: 0x0304, offset: 5, progress: 1, data: vec![9, 8] };
+        assert_eq!(part.to_bytes(), [2, 1, 4, 3, 5, 1, 9, 8]);
+        let status = NewLogStatus { log_type: 1, data: vec![1, 2, 3, 4] };
+        assert_eq!(status.to_bytes(), [1, 1, 2, 3, 4]);
+    }
+
+    reads_back! {
+        partial_records_come_back: PartialRecord;
+        log_states_come_back: NewLogStatus;
     }
 
     #[test]

@@ -25,7 +25,7 @@ command! {
 /// The sensor type "watchdog 2" (v2.0 table 42-3), whose events the timer leaves in the log.
 pub const SENSOR_TYPE: u8 = 0x23;
 /// The number of that sensor at the BMC, LUN 0: the last there is, which no other sensor is given.
-pub const SENSOR_NUMBER: u8 = 0xFE;
+pub const SENSOR_NUMBER: u8 = crate::record::event::number::WATCHDOG;
 
 /// Reset Watchdog Timer: nobody set it yet (v2.0§27.5).
 pub const NOT_INITIALIZED: CompletionCode = CompletionCode(0x80);

@@ -2,8 +2,10 @@
 
 pub(crate) mod acpi;
 pub(crate) mod app;
+pub(crate) mod boot;
 pub(crate) mod channel;
 pub(crate) mod chassis;
+pub(crate) mod event;
 pub(crate) mod firewall;
 pub(crate) mod fru;
 pub(crate) mod host_message;
@@ -18,6 +20,8 @@ pub(crate) mod sol;
 pub(crate) mod system_info;
 pub(crate) mod user;
 pub(crate) mod watchdog;
+
+pub(crate) use sel::PartialRecord;
 
 #[cfg(test)]
 mod host_tests;

@@ -5,12 +5,14 @@ use ipmi_wire::{
     command::{
         sdr::{
             AllocationInfo, OVERFLOW, ReadRecord, RecordData, RepositoryInfo, Reservation,
-            SUPPORTS_ALLOCATION_INFO, SUPPORTS_DELETE, SUPPORTS_RESERVE, Timestamp,
+            SUPPORTS_ALLOCATION_INFO, SUPPORTS_DELETE, SUPPORTS_PARTIAL_ADD, SUPPORTS_RESERVE, Timestamp,
         },
         sel::{
             AddSelEntry, ClearRequest, ClearSel, DeleteRecord, DeleteSelEntry, ErasureProgress,
-            GetSelAllocationInfo, GetSelEntry, GetSelInfo, GetSelTime, GetSelTimeUtcOffset, NewRecord,
-            RecordId, ReserveSel, UtcOffset,
+            GetAuxiliaryLogStatus, GetSelAllocationInfo, GetSelEntry, GetSelInfo, GetSelTime,
+            GetSelTimeUtcOffset, LogStatus, LogType, NewLogStatus, NewRecord, PartialAddSelEntry,
+            PartialRecord as Part, RecordId, ReserveSel, SetAuxiliaryLogStatus, SetSelTime,
+            SetSelTimeUtcOffset, UtcOffset,
         },
     },
     record::{sdr::VERSION, sel::LENGTH},
@@ -19,8 +21,8 @@ use ipmi_wire::{
 use super::sdr::part;
 use crate::{
     Ipmid,
-    dispatch::{Caller, Entry, later, now},
-    sensors::seconds_since_1970,
+    dispatch::{Caller, Entry, later},
+    platform::event_log::Setting,
 };
 
 pub(crate) const COMMANDS: &[Entry] = &[
@@ -31,19 +33,19 @@ pub(crate) const COMMANDS: &[Entry] = &[
     later!(AddSelEntry, add),
     later!(DeleteSelEntry, delete),
     later!(ClearSel, clear),
-    now!(GetSelTime, time),
-    now!(GetSelTimeUtcOffset, utc_offset),
+    later!(PartialAddSelEntry, add_part),
+    later!(GetSelTime, time),
+    later!(SetSelTime, set_time),
+    later!(GetSelTimeUtcOffset, utc_offset),
+    later!(SetSelTimeUtcOffset, set_utc_offset),
+    later!(GetAuxiliaryLogStatus, auxiliary),
+    later!(SetAuxiliaryLogStatus, set_auxiliary),
 ];
 
 /// "This much or more" of the free space in bytes.
 const FREE_SPACE_MAX: u16 = 0xFFFE;
 /// Erasure is complete. seld erases before it answers, so that no client ever sees it in progress.
 const ERASED: u8 = 1;
-/// OEM records from here have a time (v2.0§32.2), as system events (02h) do.
-const FIRST_OEM_TYPE: u8 = 0xC0;
-/// OEM records from here have none (v2.0§32.3).
-const FIRST_UNTIMED_TYPE: u8 = 0xE0;
-
 async fn info(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<RepositoryInfo, CompletionCode> {
     let log = ipmid.platform.event_log.info().await?;
     let free_bytes = log.free.saturating_mul(RECORD_SIZE);
@@ -55,6 +57,7 @@ async fn info(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<RepositoryInfo, Compl
         last_erase: log.last_erase,
         operations: SUPPORTS_ALLOCATION_INFO
             | SUPPORTS_RESERVE
+            | SUPPORTS_PARTIAL_ADD
             | SUPPORTS_DELETE
             | if log.overflow { OVERFLOW } else { 0 },
     })
@@ -75,7 +78,7 @@ async fn allocation(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<AllocationInfo,
 }
 
 async fn reserve(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<Reservation, CompletionCode> {
-    let erased = ipmid.platform.event_log.info().await?.last_erase;
+    let erased = ipmid.platform.event_log.info().await?.erasures;
     Ok(Reservation { id: ipmid.kept.reservations.reserve_sel(erased) })
 }
 
@@ -88,19 +91,50 @@ async fn read(ipmid: &Ipmid, caller: &Caller, request: ReadRecord) -> Result<Rec
     Ok(RecordData { next: record.next, data })
 }
 
+/// seld gives the ID, and the time of arrival where the record's type has one (v2.0§31.6).
 async fn add(ipmid: &Ipmid, _: &Caller, record: NewRecord) -> Result<RecordId, CompletionCode> {
-    Ok(RecordId { id: ipmid.platform.event_log.add(stamped(record.bytes, seconds_since_1970())).await? })
+    Ok(RecordId { id: ipmid.platform.event_log.add(record.bytes).await? })
 }
 
-/// The record with the time of its arrival, where its type has a time (v2.0§31.6).
-fn stamped(mut record: [u8; LENGTH], now: u32) -> [u8; LENGTH] {
-    if let [_, _, 0x02 | FIRST_OEM_TYPE..FIRST_UNTIMED_TYPE, rest @ ..] = &mut record
-        && let Some(time) = rest.first_chunk_mut()
-    {
-        *time = now.to_le_bytes();
-    }
-    record
+/// A record of which some bytes have come.
+#[derive(Debug, Default)]
+pub(crate) struct PartialRecord {
+    reservation: u16,
+    bytes: Vec<u8>,
 }
+
+/// What stands for a record that is not whole yet: it has no ID before it is added.
+const UNFINISHED: u16 = 0xFFFE;
+/// In progress: the last part.
+const LAST_PART: u8 = 1;
+
+/// Parts come in their order, each where the one before it ended; the last one makes the record (v2.0§31.7).
+async fn add_part(ipmid: &Ipmid, _: &Caller, part: Part) -> Result<RecordId, CompletionCode> {
+    check_reservation(ipmid, part.reservation).await?;
+    let mut partial = ipmid.kept.take_partial_record();
+    if part.record == 0 {
+        partial = PartialRecord { reservation: part.reservation, bytes: Vec::new() };
+    } else if part.record != UNFINISHED || partial.reservation != part.reservation {
+        return Err(CompletionCode::NOT_PRESENT);
+    }
+    if usize::from(part.offset) != partial.bytes.len() {
+        return Err(CompletionCode::PARAMETER_OUT_OF_RANGE);
+    }
+    partial.bytes.extend(&part.data);
+    let length = partial.bytes.len();
+    if part.progress & 0x0F == LAST_PART {
+        let bytes = partial.bytes.try_into().map_err(|_| WRONG_LENGTH)?;
+        return Ok(RecordId { id: ipmid.platform.event_log.add(bytes).await? });
+    }
+    if length >= LENGTH {
+        return Err(WRONG_LENGTH);
+    }
+    ipmid.kept.keep_partial_record(partial);
+    Ok(RecordId { id: UNFINISHED })
+}
+
+/// The record is not as long as its parts (v2.0§31.7).
+const WRONG_LENGTH: CompletionCode = CompletionCode(0x80);
 
 async fn delete(ipmid: &Ipmid, _: &Caller, request: DeleteRecord) -> Result<RecordId, CompletionCode> {
     check_reservation(ipmid, request.reservation).await?;
@@ -129,33 +163,65 @@ async fn clear(
 }
 
 async fn check_reservation(ipmid: &Ipmid, id: u16) -> Result<(), CompletionCode> {
-    let erased = ipmid.platform.event_log.info().await?.last_erase;
+    let erased = ipmid.platform.event_log.info().await?.erasures;
     let holds = ipmid.kept.reservations.holds_sel(id, erased);
     if holds { Ok(()) } else { Err(CompletionCode::RESERVATION_CANCELED) }
 }
 
-fn time(_: &Ipmid, _: &Caller, (): ()) -> Result<Timestamp, CompletionCode> {
-    Ok(Timestamp { seconds: seconds_since_1970() })
+async fn time(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<Timestamp, CompletionCode> {
+    let seconds = ipmid.platform.event_log.setting(Setting::Time).await?;
+    Ok(Timestamp { seconds: u32::try_from(seconds).map_err(|_| CompletionCode::UNSPECIFIED)? })
 }
 
-/// The log's time is the system clock's, which counts in UTC.
-fn utc_offset(_: &Ipmid, _: &Caller, (): ()) -> Result<UtcOffset, CompletionCode> {
-    Ok(UtcOffset { minutes: 0 })
+async fn set_time(ipmid: &Ipmid, caller: &Caller, time: Timestamp) -> Result<(), CompletionCode> {
+    ipmid.platform.event_log.set(Setting::Time, time.seconds.into()).await?;
+    tracing::info!(
+        "the log's time was set over channel {} by user slot {:?}",
+        caller.channel,
+        caller.user_slot
+    );
+    Ok(())
+}
+
+async fn utc_offset(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<UtcOffset, CompletionCode> {
+    let minutes = ipmid.platform.event_log.setting(Setting::UtcOffset).await?;
+    Ok(UtcOffset { minutes: i16::try_from(minutes).map_err(|_| CompletionCode::UNSPECIFIED)? })
+}
+
+async fn set_utc_offset(ipmid: &Ipmid, _: &Caller, offset: UtcOffset) -> Result<(), CompletionCode> {
+    let minutes = offset.minutes;
+    let is_offset = (-DAY..=DAY).contains(&minutes) || minutes == OFFSET_UNKNOWN;
+    if !is_offset {
+        return Err(CompletionCode::PARAMETER_OUT_OF_RANGE);
+    }
+    Ok(ipmid.platform.event_log.set(Setting::UtcOffset, minutes.into()).await?)
+}
+
+/// In minutes.
+const DAY: i16 = 1440;
+const OFFSET_UNKNOWN: i16 = 0x7FF;
+
+/// The log types that there are: machine check, and two of the vendor's.
+const LOG_TYPES: u8 = 3;
+/// Time and count of the machine check log; time and 12 bytes of the vendor's logs.
+const LOG_STATUS: [usize; 3] = [8, 16, 16];
+
+async fn auxiliary(ipmid: &Ipmid, _: &Caller, log: LogType) -> Result<LogStatus, CompletionCode> {
+    if log.log_type & 0x0F >= LOG_TYPES {
+        return Err(CompletionCode::INVALID_DATA_FIELD);
+    }
+    Ok(LogStatus { data: ipmid.platform.event_log.auxiliary(log.log_type & 0x0F).await? })
+}
+
+async fn set_auxiliary(ipmid: &Ipmid, _: &Caller, log: NewLogStatus) -> Result<(), CompletionCode> {
+    let length =
+        LOG_STATUS.get(usize::from(log.log_type & 0x0F)).ok_or(CompletionCode::INVALID_DATA_FIELD)?;
+    if log.data.len() != *length {
+        return Err(CompletionCode::REQUEST_DATA_LENGTH_INVALID);
+    }
+    Ok(ipmid.platform.event_log.set_auxiliary(log.log_type & 0x0F, log.data).await?)
 }
 
 fn count(value: u32) -> u16 {
     u16::try_from(value).unwrap_or(u16::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_gets_its_time_where_its_type_has_one() {
-        let timed = stamped([0, 0, 0x02, 0, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9, 9], 0x0403_0201);
-        assert_eq!(timed, [0, 0, 0x02, 1, 2, 3, 4, 9, 9, 9, 9, 9, 9, 9, 9, 9]);
-        let untimed = [7; LENGTH].map(|_| 0xE5);
-        assert_eq!(stamped(untimed, 1), untimed);
-    }
 }

@@ -43,7 +43,7 @@ const RESERVED_THRESHOLDS: u8 = 0xC0;
 /// All bits that a threshold mask may have.
 const ALL_THRESHOLDS: u8 = 0x3F;
 
-fn find(ipmid: &Ipmid, caller: &Caller, number: u8) -> Result<Arc<Sensor>, CompletionCode> {
+pub(super) fn find(ipmid: &Ipmid, caller: &Caller, number: u8) -> Result<Arc<Sensor>, CompletionCode> {
     let address = Address { lun: caller.lun.value(), number };
     ipmid.platform.sensors.snapshot().sensor(address).cloned().ok_or(CompletionCode::NOT_PRESENT)
 }
@@ -97,8 +97,13 @@ fn event_enable(
     let sensor = find(ipmid, caller, sensor.number)?;
     let (_, status) = sensor.read();
     let events = Sensor::events(sensor.thresholds_set());
-    let state = state(&sensor, status) & !SensorState::UNAVAILABLE;
-    Ok(SensorEvents { state, assertion: events, deassertion: events })
+    let enabled = ipmid.kept.event_enables.get(sensor.address);
+    let mut state = state(&sensor, status) & !SensorState::UNAVAILABLE;
+    if !enabled.messages {
+        state &= !SensorState::EVENTS;
+    }
+    let (assertion, deassertion) = (events & enabled.assertion, events & enabled.deassertion);
+    Ok(SensorEvents { state, assertion, deassertion })
 }
 
 fn event_status(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bmc_daemon::ChannelMedium;
+use ipmi_wire::command::boot::BootOption;
 use tokio::time::Duration;
 
 use crate::{
@@ -335,4 +336,18 @@ async fn the_watchdog_is_set_started_and_told_and_its_refusals_have_their_codes(
     assert_eq!(ask(&ipmid, APP, 0x25, &[]).await.unwrap(), [0xC4, 0x21, 10, 0x10, 100, 0, 100, 0]);
     assert_eq!(ask(&ipmid, APP, 0x22, &[]).await, Err(0xD5));
     assert_eq!(ask(&ipmid, APP, 0x24, &[0x84, 0x21, 10, 0x10, 100]).await, Err(0xC7));
+}
+
+#[tokio::test]
+async fn boot_options_go_to_powerd_and_back_with_their_mark() {
+    let board = Arc::new(Board::running());
+    let empty = BootOption { invalid: false, parameter: 5, data: vec![0; 5] };
+    board.boot_options.lock().unwrap().insert(5, empty);
+    let ipmid = fake::ipmid(&board);
+    assert_eq!(ask(&ipmid, CHASSIS, 0x08, &[0x85, 0xA0, 0x04, 0, 0, 0]).await, Ok(vec![]));
+    assert_eq!(ask(&ipmid, CHASSIS, 0x09, &[5, 0, 0]).await.unwrap(), [1, 0x85, 0xA0, 0x04, 0, 0, 0]);
+    assert_eq!(ask(&ipmid, CHASSIS, 0x08, &[50, 0]).await, Err(0x80));
+    assert_eq!(ask(&ipmid, CHASSIS, 0x09, &[50, 0, 0]).await, Err(0x80));
+    assert_eq!(ask(&ipmid, CHASSIS, 0x09, &[5, 0]).await, Err(0xC7));
+    assert_eq!(ask(&ipmid, CHASSIS, 0x08, &[]).await, Err(0xC7));
 }

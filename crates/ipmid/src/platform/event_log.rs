@@ -1,7 +1,14 @@
 //! The system event log.
 
-use bmc_dbus::sel::{Entry, EventLogProxy};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bmc_dbus::sel::{EventLogProxy, EventLogSettingsProxy};
+use futures_util::StreamExt as _;
 use ipmi_wire::record::sel::LENGTH;
+use tokio::task::JoinSet;
 use zbus::{Connection, proxy::CacheProperties};
 
 use super::{Pending, PlatformError, dbus::platform_error};
@@ -14,10 +21,33 @@ pub trait EventLog: Send + Sync {
     fn get(&self, id: u16) -> Pending<'_, LogRecord>;
     /// Adds a record and gives its ID.
     fn add(&self, record: [u8; LENGTH]) -> Pending<'_, u16>;
+    /// Adds an event, unless its sensor is in a storm, in which case it is counted.
+    fn report(&self, record: [u8; LENGTH]) -> Pending<'_, ()>;
     /// Deletes the record `id`, or the first or last as for [`EventLog::get`], and gives its ID.
     fn delete(&self, id: u16) -> Pending<'_, u16>;
     /// Deletes all records; done when it returns.
     fn clear(&self) -> Pending<'_, ()>;
+    /// Logs again what is asserted now of the sensor at `path`, or of all where it is empty; only events whose bit is set.
+    fn rearm<'a>(&'a self, path: &'a str, events: u16) -> Pending<'a, ()>;
+    /// One of the log's settings.
+    fn setting(&self, setting: Setting) -> Pending<'_, i64>;
+    /// Changes one of the log's settings.
+    fn set(&self, setting: Setting, value: i64) -> Pending<'_, ()>;
+    /// State of an auxiliary log as it was last set.
+    fn auxiliary(&self, log_type: u8) -> Pending<'_, Vec<u8>>;
+    /// Sets the state of an auxiliary log.
+    fn set_auxiliary(&self, log_type: u8, status: Vec<u8>) -> Pending<'_, ()>;
+}
+
+/// A setting of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Setting {
+    /// Its time, in seconds since 1970 (below 2000_0000h: since the BMC started).
+    Time,
+    /// Minutes that its time is ahead of UTC; 7FFh is not known.
+    UtcOffset,
+    /// Whether events of the BMC's own sensors are logged: 1 or 0.
+    ReceivesEvents,
 }
 
 /// State of the log.
@@ -33,6 +63,8 @@ pub struct LogInfo {
     pub last_erase: u32,
     /// Whether records were lost because the log was full.
     pub overflow: bool,
+    /// Changes whenever records are erased.
+    pub erasures: u32,
 }
 
 /// A record of the log.
@@ -46,21 +78,79 @@ pub struct LogRecord {
     pub bytes: [u8; LENGTH],
 }
 
-/// The log behind `org.ferrite.EventLog`.
+/// How many records are fetched at once: a client that reads one reads the next.
+const AHEAD: u16 = 64;
+
+/// The log behind `org.ferrite.EventLog`, with the records that clients will read next.
 pub struct DbusEventLog {
     connection: Connection,
+    ahead: Arc<Mutex<Ahead>>,
+}
+
+/// Records that were read ahead, by ID. What is fetched while the log changes is not kept.
+#[derive(Debug, Default)]
+struct Ahead {
+    records: HashMap<u16, LogRecord>,
+    changes: u64,
+}
+
+impl Ahead {
+    fn forget(&mut self) {
+        self.records.clear();
+        self.changes = self.changes.wrapping_add(1);
+    }
 }
 
 impl DbusEventLog {
-    /// The log on this bus.
-    pub fn new(connection: Connection) -> Self {
-        Self { connection }
+    /// The log on this bus. The task that learns of changes lives in `tasks`.
+    ///
+    /// # Errors
+    /// Where the bus takes no subscription.
+    pub async fn start(connection: &Connection, tasks: &mut JoinSet<()>) -> zbus::Result<Self> {
+        let log = Self { connection: connection.clone(), ahead: Arc::default() };
+        let proxy = EventLogProxy::builder(connection).cache_properties(CacheProperties::No).build().await?;
+        let (mut changes, ahead) = (proxy.receive_changed().await?, Arc::clone(&log.ahead));
+        tasks.spawn(async move {
+            while changes.next().await.is_some() {
+                lock(&ahead).forget();
+            }
+        });
+        Ok(log)
     }
 
     async fn log(&self) -> Result<EventLogProxy<'_>, PlatformError> {
         let builder = EventLogProxy::builder(&self.connection).cache_properties(CacheProperties::No);
         builder.build().await.map_err(failure)
     }
+
+    async fn settings(&self) -> Result<EventLogSettingsProxy<'_>, PlatformError> {
+        let builder = EventLogSettingsProxy::builder(&self.connection).cache_properties(CacheProperties::No);
+        builder.build().await.map_err(failure)
+    }
+
+    async fn fetch(&self, id: u16) -> Result<LogRecord, PlatformError> {
+        let changes = lock(&self.ahead).changes;
+        let page = self.log().await?.page(id, AHEAD).await.map_err(failure)?;
+        let records = page.into_iter().map(|entry| {
+            let bytes = entry.record.try_into();
+            let bytes = bytes.map_err(|_| PlatformError::Failed("a record of a wrong size".into()))?;
+            Ok(LogRecord { id: entry.id, next: entry.next, bytes })
+        });
+        let records = records.collect::<Result<Vec<_>, PlatformError>>()?;
+        let mut ahead = lock(&self.ahead);
+        if ahead.changes == changes {
+            ahead.records = records.iter().map(|record| (record.id, *record)).collect();
+        }
+        records.first().copied().ok_or(PlatformError::NotPresent)
+    }
+
+    fn forget(&self) {
+        lock(&self.ahead).forget();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// seld's time in IPMI's terms: "never" is 0 there and FFFFFFFFh here (v2.0§31.2).
@@ -83,28 +173,89 @@ impl EventLog for DbusEventLog {
                 last_addition: time(info.last_addition),
                 last_erase: time(info.last_erase),
                 overflow: info.overflow,
+                erasures: info.erasures,
             })
         })
     }
 
     fn get(&self, id: u16) -> Pending<'_, LogRecord> {
+        let known = lock(&self.ahead).records.get(&id).copied();
         Box::pin(async move {
-            let Entry { id, next, record } = self.log().await?.get(id).await.map_err(failure)?;
-            let bytes = record.try_into();
-            let bytes = bytes.map_err(|_| PlatformError::Failed("a record of a wrong size".into()))?;
-            Ok(LogRecord { id, next, bytes })
+            match known {
+                Some(record) => Ok(record),
+                None => self.fetch(id).await,
+            }
         })
     }
 
     fn add(&self, record: [u8; LENGTH]) -> Pending<'_, u16> {
-        Box::pin(async move { self.log().await?.add(&record).await.map_err(failure) })
+        Box::pin(async move {
+            let id = self.log().await?.add(&record).await.map_err(failure);
+            self.forget();
+            id
+        })
+    }
+
+    fn report(&self, record: [u8; LENGTH]) -> Pending<'_, ()> {
+        Box::pin(async move {
+            let reported = self.log().await?.report(&record).await.map_err(failure);
+            self.forget();
+            reported.map(drop)
+        })
     }
 
     fn delete(&self, id: u16) -> Pending<'_, u16> {
-        Box::pin(async move { self.log().await?.delete(id).await.map_err(failure) })
+        Box::pin(async move {
+            let id = self.log().await?.delete(id).await.map_err(failure);
+            self.forget();
+            id
+        })
     }
 
     fn clear(&self) -> Pending<'_, ()> {
-        Box::pin(async { self.log().await?.clear().await.map_err(failure) })
+        Box::pin(async {
+            let cleared = self.log().await?.clear().await.map_err(failure);
+            self.forget();
+            cleared
+        })
+    }
+
+    fn rearm<'a>(&'a self, path: &'a str, events: u16) -> Pending<'a, ()> {
+        Box::pin(async move { self.log().await?.rearm(path, events).await.map_err(failure) })
+    }
+
+    fn setting(&self, setting: Setting) -> Pending<'_, i64> {
+        Box::pin(async move {
+            let settings = self.settings().await?;
+            match setting {
+                Setting::Time => settings.time().await.map(i64::from),
+                Setting::UtcOffset => settings.utc_offset().await.map(i64::from),
+                Setting::ReceivesEvents => settings.receives_events().await.map(i64::from),
+            }
+            .map_err(failure)
+        })
+    }
+
+    fn set(&self, setting: Setting, value: i64) -> Pending<'_, ()> {
+        Box::pin(async move {
+            let settings = self.settings().await?;
+            let wrong = |_| PlatformError::Refused(format!("{value} is out of range"));
+            match setting {
+                Setting::Time => settings.set_time(u32::try_from(value).map_err(wrong)?).await,
+                Setting::UtcOffset => settings.set_utc_offset(i16::try_from(value).map_err(wrong)?).await,
+                Setting::ReceivesEvents => settings.set_receives_events(value != 0).await,
+            }
+            .map_err(failure)
+        })
+    }
+
+    fn auxiliary(&self, log_type: u8) -> Pending<'_, Vec<u8>> {
+        Box::pin(async move { self.settings().await?.auxiliary_log(log_type).await.map_err(failure) })
+    }
+
+    fn set_auxiliary(&self, log_type: u8, status: Vec<u8>) -> Pending<'_, ()> {
+        Box::pin(
+            async move { self.settings().await?.set_auxiliary_log(log_type, &status).await.map_err(failure) },
+        )
     }
 }

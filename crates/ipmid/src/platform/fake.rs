@@ -1,7 +1,7 @@
 //! A board that is a table: tests fill it in and see what was asked of it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     future::ready,
     net::Ipv4Addr,
     sync::{Arc, Mutex},
@@ -9,17 +9,22 @@ use std::{
 
 use bmc_daemon::{Channel, ChannelTable};
 use bmc_dbus::users::{UserEntry, payloads_on};
-use ipmi_wire::command::{
-    app::Guid,
-    sol_configuration::{BitRate, Progress, SolParameter},
-    watchdog::{WatchdogSetting, WatchdogState},
+use ipmi_wire::{
+    CompletionCode,
+    command::{
+        app::Guid,
+        boot::{BootOption, BootOptionData, BootOptionSelector},
+        sol_configuration::{BitRate, Progress, SolParameter},
+        watchdog::{WatchdogSetting, WatchdogState},
+    },
 };
 
 use bmc_hw::i2c::{I2c, I2cError};
 
 use super::{
     Pending, Platform, PlatformError,
-    event_log::{EventLog, LogInfo, LogRecord},
+    boot::BootOptions,
+    event_log::{EventLog, LogInfo, LogRecord, Setting},
     host::Host,
     i2c::Transfers,
     inventory::{FruDevice, Inventory},
@@ -54,6 +59,10 @@ pub(crate) struct Board {
     pub(crate) log: Mutex<(BTreeMap<u16, [u8; 16]>, u32)>,
     /// The watchdog timer, once it is set.
     pub(crate) watchdog: Mutex<Option<WatchdogState>>,
+    /// Boot options, by parameter; there are only those that are in it.
+    pub(crate) boot_options: Mutex<BTreeMap<u8, BootOption>>,
+    pub(crate) log_settings: Mutex<HashMap<Setting, i64>>,
+    pub(crate) auxiliary_logs: Mutex<BTreeMap<u8, Vec<u8>>>,
     pub(crate) frus: Mutex<BTreeMap<u8, Vec<u8>>>,
     /// How the IPMB's devices answer.
     pub(crate) ipmb: Mutex<Option<IpmbAnswer>>,
@@ -110,6 +119,7 @@ pub(crate) fn ipmid(board: &Arc<Board>) -> Ipmid {
     let channels = ChannelTable::read(std::path::Path::new("/nonexistent")).unwrap();
     let platform = Platform {
         power: board.clone(),
+        boot_options: board.clone(),
         watchdog: board.clone(),
         users: board.clone(),
         lan: board.clone(),
@@ -282,7 +292,13 @@ impl EventLog for Board {
     fn info(&self) -> Pending<'_, LogInfo> {
         let log = self.log.lock().unwrap();
         let records = u32::try_from(log.0.len()).unwrap();
-        let info = LogInfo { records, free: 100 - records, last_erase: log.1, ..LogInfo::default() };
+        let info = LogInfo {
+            records,
+            free: 100 - records,
+            last_erase: log.1,
+            erasures: log.1,
+            ..LogInfo::default()
+        };
         Box::pin(ready(Ok(info)))
     }
 
@@ -304,7 +320,9 @@ impl EventLog for Board {
     fn delete(&self, id: u16) -> Pending<'_, u16> {
         let id = self.logged(id);
         if let Ok(id) = &id {
-            self.log.lock().unwrap().0.remove(id);
+            let mut log = self.log.lock().unwrap();
+            log.0.remove(id);
+            log.1 += 1;
         }
         Box::pin(ready(id))
     }
@@ -313,6 +331,35 @@ impl EventLog for Board {
         self.log.lock().unwrap().0.clear();
         self.log.lock().unwrap().1 += 1;
         self.ask("clear log".to_owned())
+    }
+
+    fn report(&self, record: [u8; 16]) -> Pending<'_, ()> {
+        let added = EventLog::add(self, record);
+        Box::pin(async move { added.await.map(drop) })
+    }
+
+    fn rearm<'a>(&'a self, path: &'a str, events: u16) -> Pending<'a, ()> {
+        self.ask(format!("re-arm {path} {events:04x}"))
+    }
+
+    fn setting(&self, setting: Setting) -> Pending<'_, i64> {
+        let value = self.log_settings.lock().unwrap().get(&setting).copied();
+        Box::pin(ready(value.ok_or(PlatformError::Absent("seld"))))
+    }
+
+    fn set(&self, setting: Setting, value: i64) -> Pending<'_, ()> {
+        self.log_settings.lock().unwrap().insert(setting, value);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn auxiliary(&self, log_type: u8) -> Pending<'_, Vec<u8>> {
+        let status = self.auxiliary_logs.lock().unwrap().get(&log_type).cloned();
+        Box::pin(ready(status.ok_or(PlatformError::NotPresent)))
+    }
+
+    fn set_auxiliary(&self, log_type: u8, status: Vec<u8>) -> Pending<'_, ()> {
+        self.auxiliary_logs.lock().unwrap().insert(log_type, status);
+        Box::pin(ready(Ok(())))
     }
 }
 
@@ -413,5 +460,23 @@ impl Watchdog for Board {
             }
         };
         Box::pin(ready(Ok(outcome)))
+    }
+}
+
+impl BootOptions for Board {
+    fn set(&self, option: BootOption) -> Pending<'_, Result<(), CompletionCode>> {
+        let mut options = self.boot_options.lock().unwrap();
+        let old = options.get_mut(&option.parameter).ok_or(CompletionCode(0x80));
+        Box::pin(ready(Ok(old.map(|old| *old = option))))
+    }
+
+    fn get(&self, selector: BootOptionSelector) -> Pending<'_, Result<BootOptionData, CompletionCode>> {
+        let options = self.boot_options.lock().unwrap();
+        let data = options.get(&selector.parameter).map(|option| BootOptionData {
+            invalid: option.invalid,
+            parameter: option.parameter,
+            data: option.data.clone(),
+        });
+        Box::pin(ready(Ok(data.ok_or(CompletionCode(0x80)))))
     }
 }

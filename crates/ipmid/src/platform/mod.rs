@@ -1,5 +1,6 @@
 //! What ipmid needs of the board, as small traits: D-Bus behind one side, table-driven fakes of the tests behind the other.
 
+pub mod boot;
 pub mod dbus;
 pub mod event_log;
 pub mod host;
@@ -61,6 +62,8 @@ impl From<PlatformError> for CompletionCode {
 pub struct Platform {
     /// Power and identify.
     pub power: Arc<dyn power::Power>,
+    /// System boot options.
+    pub boot_options: Arc<dyn boot::BootOptions>,
     /// The host's watchdog timer.
     pub watchdog: Arc<dyn watchdog::Watchdog>,
     /// The user table.

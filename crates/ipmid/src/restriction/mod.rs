@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dispatch::{Caller, Entry};
 use firewall::Firewall;
-pub(crate) use mode::Mode;
+pub use mode::Mode;
 
 /// The restrictions, `restrictions.json` of the state directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

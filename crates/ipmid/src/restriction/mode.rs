@@ -11,7 +11,7 @@ use crate::dispatch::{Entry, entry::key};
 
 /// What the host may send (`xyz.openbmc_project.Control.Security.RestrictionMode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(crate) enum Mode {
+pub enum Mode {
     /// Everything.
     #[default]
     None,

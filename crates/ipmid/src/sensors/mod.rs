@@ -4,6 +4,8 @@
 //! records when they change; readings go straight into a cell that every snapshot shares, so that reading a sensor is a look-up
 //! and neither waits for the bus nor copies anything.
 
+mod discrete;
+mod enables;
 mod facts;
 mod kind;
 mod model;
@@ -14,6 +16,8 @@ mod record;
 mod snapshot;
 mod watch;
 
+pub(crate) use discrete::Discrete;
+pub(crate) use enables::{Enabled, EventEnables};
 pub use facts::{Facts, Hysteresis, Threshold};
 pub use model::Model;
 pub use numbers::{Address, Numbers};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use ipmi_wire::command::watchdog;
+use ipmi_wire::record::event::number;
 use serde::{Deserialize, Serialize};
 
 /// A sensor's address at the BMC.
@@ -10,15 +10,22 @@ use serde::{Deserialize, Serialize};
 pub struct Address {
     /// LUN, 0 to 3.
     pub lun: u8,
-    /// Number, 0 to FDh.
+    /// Number, 0 to FEh.
     pub number: u8,
 }
 
 /// In which order LUNs fill up. LUN 2 is the host's message queue for clients that bridge; a sensor there is better than none,
-/// so it comes last, past 762 sensors.
+/// so it comes last, past 750 sensors.
 const LUNS: [u8; 4] = [0, 1, 3, 2];
-/// FFh is reserved; the one before it is the watchdog's.
-const LAST_NUMBER: u8 = watchdog::SENSOR_NUMBER - 1;
+/// FFh is reserved.
+const LAST_NUMBER: u8 = 0xFE;
+
+impl Address {
+    /// Whether a sensor of the board may have it: reserved ones, and those of the BMC's own discrete sensors, are not for them.
+    fn is_for_the_board(self) -> bool {
+        self.lun < 4 && self.number <= LAST_NUMBER && (self.lun != 0 || self.number < number::FIRST)
+    }
+}
 
 /// Which path has which address, for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -57,7 +64,7 @@ impl Numbers {
         LUNS.into_iter()
             // 0 is allowed, and some clients take it for "none": it comes last.
             .flat_map(|lun| (1..=LAST_NUMBER).chain([0]).map(move |number| Address { lun, number }))
-            .filter(|address| !taken.contains(address))
+            .filter(|address| address.is_for_the_board() && !taken.contains(address))
             .collect()
     }
 
@@ -65,8 +72,7 @@ impl Numbers {
     #[must_use]
     pub fn checked(mut self) -> Self {
         let mut seen = HashSet::new();
-        self.by_path
-            .retain(|_, address| address.lun < 4 && address.number <= LAST_NUMBER && seen.insert(*address));
+        self.by_path.retain(|_, address| address.is_for_the_board() && seen.insert(*address));
         self
     }
 }
@@ -90,7 +96,7 @@ mod tests {
         let all: HashSet<_> = paths.iter().map(|path| numbers.get(path).unwrap()).collect();
         assert_eq!(all.len(), 1000);
         assert!(all.iter().all(|address| address.number != 0xFF && address.lun < 4));
-        assert!(paths.iter().take(762).all(|path| numbers.get(path).unwrap().lun != 2));
+        assert!(paths.iter().take(750).all(|path| numbers.get(path).unwrap().lun != 2));
     }
 
     #[test]

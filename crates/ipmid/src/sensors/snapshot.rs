@@ -118,6 +118,11 @@ impl Sensor {
         self.conversion().raw(value * self.scale)
     }
 
+    /// Factor from values on D-Bus to IPMI's unit.
+    pub fn scale(&self) -> f64 {
+        self.scale
+    }
+
     /// The value on D-Bus of a raw byte.
     pub fn value(&self, raw: u8) -> f64 {
         self.conversion().value(raw) / self.scale

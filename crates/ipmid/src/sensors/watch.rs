@@ -11,6 +11,7 @@ use bmc_dbus::{
     error_reply,
     names::sensors as names,
 };
+use tokio::sync::watch;
 use zbus::{Connection, Variant};
 
 use super::{Hysteresis, Model, Numbers, Sensor, Snapshot, Threshold};
@@ -38,6 +39,7 @@ struct Shared {
     connection: Mutex<Option<Connection>>,
     numbers: StateFile<Numbers>,
     inventory: Arc<dyn Inventory>,
+    generation: watch::Sender<u32>,
 }
 
 impl DbusSensors {
@@ -53,6 +55,7 @@ impl DbusSensors {
             connection: Mutex::default(),
             numbers,
             inventory,
+            generation: watch::Sender::new(0),
         };
         let sensors = Self { shared: Arc::new(shared) };
         sensors.check_frus();
@@ -63,6 +66,11 @@ impl DbusSensors {
     /// The FRU devices whose locators stand among the records.
     pub fn inventory(&self) -> &Arc<dyn Inventory> {
         &self.shared.inventory
+    }
+
+    /// The generation of the snapshot, as it changes.
+    pub(crate) fn generation(&self) -> watch::Receiver<u32> {
+        self.shared.generation.subscribe()
     }
 
     /// Follows the sensors on `connection` until it closes; then all of them are unavailable until the next call.
@@ -130,7 +138,9 @@ impl DbusSensors {
         if assigned && let Err(error) = self.shared.numbers.store(model.numbers()) {
             tracing::warn!("sensor numbers may change with the next start: {error}");
         }
+        let generation = snapshot.generation;
         *self.shared.current.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+        self.shared.generation.send_if_modified(|last| std::mem::replace(last, generation) != generation);
     }
 
     /// Writes properties, and has the snapshot show them at once: the client that set a threshold reads it back next.

@@ -4,6 +4,7 @@ mod channel_owners;
 mod direct_line;
 mod front;
 mod host_objects;
+mod sensor_numbers;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -29,6 +30,7 @@ use crate::{
 use channel_owners::ChannelOwners;
 use direct_line::DirectLine;
 use front::Front;
+use sensor_numbers::SensorNumbers;
 
 /// What outlives a connection to the bus.
 pub struct Settings {
@@ -67,6 +69,9 @@ pub async fn serve(connection: &Connection, settings: &Settings, ready: impl FnO
     objects.at(ipmi::PATH, line).await.context("cannot serve the direct line")?;
     objects.at(ipmi::PATH, Server(front)).await.context("cannot serve the command queue")?;
     host_objects::serve(connection, kept, &mut tasks).await.context("cannot serve the host's settings")?;
+    let numbers = SensorNumbers { sensors: sensors.clone(), kept: Arc::clone(kept) };
+    objects.at(ipmi::PATH, numbers).await.context("cannot serve the sensor numbers")?;
+    tasks.spawn(sensor_numbers::announce(connection.clone(), sensors.clone(), Arc::clone(kept)));
     own_name(connection, ipmi::SERVICE).await?;
     ready();
     tokio::select! {

@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_hard_reset_by_the_systems_watchdog_has_these_bytes() {
         let bytes = record(Kind::Expired, &about(TimeoutAction::HardReset));
-        assert_eq!(bytes, [0, 0, 2, 0, 0, 0, 0, 0x20, 0, 4, 0x23, 0xFE, 0x6F, 0xC1, 0x24, 0xFF]);
+        assert_eq!(bytes, [0, 0, 2, 0, 0, 0, 0, 0x20, 0, 4, 0x23, 0xF8, 0x6F, 0xC1, 0x24, 0xFF]);
     }
 
     #[test]

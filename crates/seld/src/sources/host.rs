@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use bmc_dbus::names::power as names;
-use futures_util::{StreamExt as _, stream::select_all};
+use futures_util::{
+    StreamExt as _,
+    stream::{SelectAll, select_all},
+};
 use ipmi_wire::record::event::sensor_type;
 use zbus::{Connection, MatchRule, Message, MessageStream, OwnedVariant, message::Type};
 
@@ -12,8 +15,6 @@ use crate::record::What;
 
 /// Signals that may wait.
 const QUEUE: usize = 256;
-/// The operating system's state (x86-power-control).
-const OS_STATUS: &str = "xyz.openbmc_project.State.OperatingSystem.Status";
 const BOOT: &str = "/xyz/openbmc_project/state/os/boot";
 const STOP: &str = "/xyz/openbmc_project/state/os/stop";
 
@@ -21,7 +22,7 @@ const STOP: &str = "/xyz/openbmc_project/state/os/stop";
 const FOLLOWED: [(&str, &str); 4] = [
     (names::CHASSIS, "CurrentPowerState"),
     (names::POWER_STATUS, "LastPowerEvent"),
-    (OS_STATUS, "OperatingSystemState"),
+    (names::OS_STATUS, "OperatingSystemState"),
     (names::BUTTONS, "ButtonPressed"),
 ];
 
@@ -111,8 +112,11 @@ impl Host {
     }
 }
 
-/// Listens until the bus is gone.
-pub(super) async fn follow(sources: &Sources, connection: &Connection) -> zbus::Result<()> {
+/// What powerd tells.
+pub(super) type Signals = SelectAll<MessageStream>;
+
+/// Begins to listen.
+pub(super) async fn subscribe(connection: &Connection) -> zbus::Result<Signals> {
     let mut signals = Vec::new();
     for (interface, _) in FOLLOWED {
         let rule = MatchRule::builder()
@@ -126,8 +130,16 @@ pub(super) async fn follow(sources: &Sources, connection: &Connection) -> zbus::
     let resets = MatchRule::builder().msg_type(Type::Signal).interface(names::POWER_STATUS);
     let resets = resets.member("HostReset").build()?;
     signals.push(MessageStream::for_match_rule(resets, connection, QUEUE.try_into().ok()).await?);
+    Ok(select_all(signals))
+}
+
+/// Looks at the state that there is, then listens until the bus is gone.
+pub(super) async fn follow(
+    sources: &Sources,
+    connection: &Connection,
+    mut signals: Signals,
+) -> zbus::Result<()> {
     load(sources, connection).await;
-    let mut signals = select_all(signals);
     while let Some(message) = signals.next().await {
         let happened = heard(sources, &message?);
         sources.happen(happened).await;
@@ -139,7 +151,7 @@ pub(super) async fn follow(sources: &Sources, connection: &Connection) -> zbus::
 async fn load(sources: &Sources, connection: &Connection) {
     let objects = [
         (names::CHASSIS_SERVICE, names::CHASSIS_PATH, names::CHASSIS, "CurrentPowerState"),
-        (names::OS_SERVICE, "/xyz/openbmc_project/state/os", OS_STATUS, "OperatingSystemState"),
+        (names::OS_SERVICE, names::HOST_PATH, names::OS_STATUS, "OperatingSystemState"),
     ];
     for (service, path, interface, property) in objects {
         let arguments = (interface, property);

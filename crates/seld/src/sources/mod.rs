@@ -1,15 +1,19 @@
 //! Where events come from: threshold alarms of whoever has sensors, and what powerd tells of the host.
 //!
 //! Sources turn signals into [`Happening`]s and put them into one queue. [`Sources::record`] takes them from there in their order, asks
-//! for the sensor's number and hands the record to the log. While ipmid is away events wait in the queue; where it is full they are
-//! logged without a number at once, so that none is lost and no signal waits.
+//! for the sensor's number and hands the record to the log. While ipmid is away events wait in the queue; as it gets full they are
+//! logged with what is known, so that none is lost and their order stays.
 
 mod alarms;
 mod host;
 mod thresholds;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
 
+use bmc_dbus::sensor_numbers::{ChangedStream, NumberedSensor};
 use tokio::{
     sync::{Mutex as Turn, mpsc},
     time::Instant,
@@ -24,8 +28,9 @@ use crate::{
 use alarms::Alarms;
 use host::Host;
 
-/// Events that wait for ipmid.
+/// Events that wait for ipmid, and how many make a crowd in which none waits longer.
 const WAITING: usize = 1024;
+const CROWD: usize = 768;
 
 /// The sources of a log. They outlive a connection.
 pub(crate) struct Sources {
@@ -34,8 +39,17 @@ pub(crate) struct Sources {
     alarms: Mutex<Alarms>,
     host: Mutex<Host>,
     waiting: mpsc::Sender<(Happening, Instant)>,
+    /// Events in the queue and the one that was taken from it last.
+    under_way: AtomicUsize,
     /// One connection at a time takes from the queue.
     queue: Turn<mpsc::Receiver<(Happening, Instant)>>,
+}
+
+/// What was subscribed to.
+pub(crate) struct Subscriptions {
+    numbers: ChangedStream,
+    thresholds: thresholds::Signals,
+    host: host::Signals,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -53,19 +67,28 @@ impl Sources {
             alarms: Mutex::new(alarms),
             host: Mutex::default(),
             waiting,
+            under_way: AtomicUsize::new(0),
             queue: Turn::new(queue),
         })
     }
 
-    /// Listens on `connection` and logs what happens, until the bus is gone.
-    pub(crate) async fn run(&self, connection: &Connection) -> zbus::Result<()> {
-        tokio::try_join!(
-            self.numbers.follow(connection),
-            self.record(connection),
-            thresholds::follow(self, connection),
-            host::follow(self, connection),
-        )
-        .map(drop)
+    /// Begins to listen on `connection`: no event from now on is missed.
+    pub(crate) async fn subscribe(&self, connection: &Connection) -> zbus::Result<Subscriptions> {
+        Ok(Subscriptions {
+            numbers: self.numbers.subscribe(connection).await?,
+            thresholds: thresholds::subscribe(connection).await?,
+            host: host::subscribe(connection).await?,
+        })
+    }
+
+    /// Logs what happens, until the bus is gone.
+    pub(crate) async fn run(&self, connection: &Connection, heard: Subscriptions) -> zbus::Result<()> {
+        tokio::select! {
+            () = self.numbers.follow(heard.numbers) => Ok(()),
+            () = self.record(connection) => Ok(()),
+            result = thresholds::follow(self, connection, heard.thresholds) => result,
+            result = host::follow(self, connection, heard.host) => result,
+        }
     }
 
     /// Logs again what is on now: of the sensor at `path`, or of all where it is empty; only events whose bit is set.
@@ -82,23 +105,32 @@ impl Sources {
         let at = self.log.time();
         for (path, what) in things {
             let happening = Happening { path, what, at };
-            if let Err(full) = self.waiting.try_send((happening, Instant::now())) {
-                let (happening, _) = full.into_inner();
-                self.submit(&happening, None).await;
+            let known = self.numbers.fresh(&happening.path);
+            if self.under_way.load(Ordering::Relaxed) == 0 && known.is_some() {
+                self.submit(&happening, known.as_ref()).await;
+                continue;
             }
+            self.under_way.fetch_add(1, Ordering::Relaxed);
+            // The queue closes with the daemon alone.
+            let _ = self.waiting.send((happening, Instant::now())).await;
         }
     }
 
-    async fn record(&self, connection: &Connection) -> zbus::Result<()> {
+    async fn record(&self, connection: &Connection) {
         let mut queue = self.queue.lock().await;
         while let Some((happening, since)) = queue.recv().await {
-            let sensor = self.numbers.find(connection, &happening.path, since).await;
+            let path = &happening.path;
+            let sensor = if queue.len() > CROWD && self.numbers.are_away() {
+                self.numbers.known(path)
+            } else {
+                self.numbers.find(connection, path, since).await
+            };
             self.submit(&happening, sensor.as_ref()).await;
+            self.under_way.fetch_sub(1, Ordering::Relaxed);
         }
-        Ok(())
     }
 
-    async fn submit(&self, happening: &Happening, sensor: Option<&bmc_dbus::sensor_numbers::NumberedSensor>) {
+    async fn submit(&self, happening: &Happening, sensor: Option<&NumberedSensor>) {
         if let Some(record) = happening.record(sensor) {
             self.log.submit(record).await;
         }

@@ -4,7 +4,10 @@ use bmc_dbus::{
     discovery::{managed_objects, providers},
     names::{OPENBMC, sensors as names},
 };
-use futures_util::{StreamExt as _, stream::select_all};
+use futures_util::{
+    StreamExt as _,
+    stream::{SelectAll, select_all},
+};
 use zbus::{Connection, MatchRule, Message, MessageStream, message::Type};
 
 use super::{
@@ -16,8 +19,14 @@ use super::{
 /// Signals that may wait; beyond that the bus waits for us.
 const QUEUE: usize = 4096;
 
-/// Listens until the bus is gone.
-pub(super) async fn follow(sources: &Sources, connection: &Connection) -> zbus::Result<()> {
+/// Alarms, and names that come and go.
+pub(super) struct Signals {
+    alarms: SelectAll<MessageStream>,
+    owners: MessageStream,
+}
+
+/// Begins to listen.
+pub(super) async fn subscribe(connection: &Connection) -> zbus::Result<Signals> {
     let mut signals = Vec::new();
     for level in INTERFACES {
         let rule = MatchRule::builder()
@@ -27,24 +36,32 @@ pub(super) async fn follow(sources: &Sources, connection: &Connection) -> zbus::
             .build()?;
         signals.push(MessageStream::for_match_rule(rule, connection, QUEUE.try_into().ok()).await?);
     }
-    let mut signals = select_all(signals);
     let owners = MatchRule::builder()
         .msg_type(Type::Signal)
         .sender("org.freedesktop.DBus")
         .member("NameOwnerChanged")
         .arg0ns(OPENBMC)
         .build()?;
-    let mut owners = MessageStream::for_match_rule(owners, connection, QUEUE.try_into().ok()).await?;
+    let owners = MessageStream::for_match_rule(owners, connection, QUEUE.try_into().ok()).await?;
+    Ok(Signals { alarms: select_all(signals), owners })
+}
+
+/// Looks at the alarms that there are, then listens until the bus is gone.
+pub(super) async fn follow(
+    sources: &Sources,
+    connection: &Connection,
+    mut signals: Signals,
+) -> zbus::Result<()> {
     for (_, owner) in providers(connection, names::ROOT, names::VALUE).await? {
         load(sources, connection, &owner).await;
     }
     loop {
         tokio::select! {
-            message = signals.next() => match message {
+            message = signals.alarms.next() => match message {
                 Some(message) => heard(sources, &message?).await,
                 None => return Ok(()),
             },
-            message = owners.next() => match message {
+            message = signals.owners.next() => match message {
                 Some(message) => owner_changed(sources, connection, &message?).await,
                 None => return Ok(()),
             },

@@ -58,6 +58,19 @@ name = "ipmi_kcs3"
 medium = "system-interface"
 "#;
 
+/// No abstract socket: several demos have one name for it. The simulated host prints as fast as it is read, without a UART's pace, so the
+/// ring takes a burst of a megabyte.
+const CONSOLED: &str = r#"[[console]]
+id = "default"
+tty = "@DIR@/dev/ttyVUART0"
+baud = 115200
+ring_size = 2097152
+abstract_socket = "off"
+socket = "@DIR@/run/console.sock"
+log_file = "@DIR@/state/consoled/console.log"
+log_size = 1048576
+"#;
+
 impl Layout {
     pub(super) fn create(options: &Options) -> anyhow::Result<Self> {
         let layout = Self { dir: options.state_dir.clone() };
@@ -129,6 +142,10 @@ impl Layout {
         self.dir.join("run/host-interface.sock")
     }
 
+    pub(super) fn console_socket(&self) -> PathBuf {
+        self.dir.join("run/console.sock")
+    }
+
     pub(super) fn password_file(&self) -> PathBuf {
         self.dir.join("password")
     }
@@ -148,13 +165,16 @@ impl Layout {
         // The simulated front panel is wired to the host as well.
         let powerd = format!("gpio = \"unix:{dir}/run/gpio.sock\"\nbutton_passthrough = false\n");
         let host = self.host_interface();
+        // The guest's power comes from the board; a virtual machine of somebody else's hears of it over the protocol.
+        let follow = !options.host;
         let kcsbridged =
-            format!("[channel.ipmi_kcs3]\nvm = \"unix:{}\"\nfollow_power = true\n", host.display());
+            format!("[channel.ipmi_kcs3]\nvm = \"unix:{}\"\nfollow_power = {follow}\n", host.display());
         for (name, text) in [
             ("bus.conf", BUS.replace("@SOCKET@", &socket.to_string_lossy())),
             ("channels.toml", CHANNELS.replace("@INTERFACE@", &interface)),
             ("sensord.toml", format!("sysfs = \"{dir}/sys\"\n")),
             ("powerd.toml", powerd),
+            ("consoled.toml", CONSOLED.replace("@DIR@", &dir.to_string())),
             ("netipmid.toml", netipmid),
             ("kcsbridged.toml", kcsbridged),
         ] {

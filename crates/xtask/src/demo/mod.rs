@@ -39,7 +39,7 @@ pub struct Description {
     pub bus_address: String,
     /// The simulated board's control socket.
     pub board_control: PathBuf,
-    /// Console id and socket, once there are consoles.
+    /// Console id and Unix socket.
     pub consoles: BTreeMap<String, PathBuf>,
     /// Where the host's side connects: OpenIPMI's VM protocol, as QEMU's `ipmi-bmc-extern` speaks it.
     pub host_interface: Option<PathBuf>,
@@ -182,6 +182,17 @@ fn lines_to_paste(options: &Options, stack: &Description, password_file: &Path, 
             "guest: a root shell on its serial console {}, kernel messages in {}/log/guest-console.log\n",
             guest.console.display(),
             stack.state_dir.display(),
+        ));
+    }
+    for (id, socket) in &stack.consoles {
+        let ctl = format!(
+            "DBUS_SYSTEM_BUS_ADDRESS={} {} ctl",
+            stack.bus_address,
+            board.with_file_name("ferrite").display()
+        );
+        text.push_str(&format!(
+            "host console: {ctl} console {id}\n          or: nc -U {}\n",
+            socket.display()
         ));
     }
     text.push_str(&match options.mode {

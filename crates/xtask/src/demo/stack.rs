@@ -22,12 +22,16 @@ const DAEMONS: [(&str, &[&str]); 8] = [
     ("userd", &[]),
     ("networkd", &[]),
     ("seld", &[]),
+    ("consoled", &["--instance", CONSOLE]),
     ("powerd", &[]),
     ("sensord", &[]),
     ("ipmid", &[]),
     ("netipmid", &["--instance", "lo"]),
     ("kcsbridged", &["--instance", "ipmi_kcs3"]),
 ];
+
+/// The one console of the board, by the name that OpenBMC's netipmid looks for.
+const CONSOLE: &str = "default";
 
 /// How long the stack may take from its first process to the first login.
 const START: Duration = Duration::from_secs(40);
@@ -232,7 +236,7 @@ fn describe(layout: &Layout, port: u16, login: &Login) -> Description {
         password: login.password.clone(),
         bus_address: layout.bus_address(),
         board_control: layout.board_socket(),
-        consoles: Default::default(),
+        consoles: [(CONSOLE.to_owned(), layout.console_socket())].into(),
         host_interface: Some(layout.host_interface()),
         guest: None,
         daemons: Default::default(),

@@ -17,7 +17,8 @@ use tokio::task::JoinSet;
 use zbus::{Connection, Message};
 
 use super::{
-    Platform, PlatformError, event_log::DbusEventLog, i2c::Transfers, ipmb::DbusIpmb, watchdog::DbusWatchdog,
+    Platform, PlatformError, boot::DbusBootOptions, event_log::DbusEventLog, i2c::Transfers, ipmb::DbusIpmb,
+    watchdog::DbusWatchdog,
 };
 use crate::sensors::DbusSensors;
 
@@ -39,13 +40,14 @@ pub async fn connect(
     });
     Ok(Platform {
         power: Arc::new(power::DbusPower::start(connection, tasks).await?),
+        boot_options: Arc::new(DbusBootOptions::new(connection.clone())),
         watchdog: Arc::new(DbusWatchdog::new(connection.clone())),
         users: Arc::new(users::DbusUsers::start(connection, tasks).await?),
         lan: Arc::new(lan::DbusLan::start(connection, tasks).await?),
         sessions: Arc::new(sessions::DbusSessions::new(connection, channels)),
         sol: Arc::new(sol::DbusSol::new(connection)),
         sensors: Arc::new(sensors.clone()),
-        event_log: Arc::new(DbusEventLog::new(connection.clone())),
+        event_log: Arc::new(DbusEventLog::start(connection, tasks).await?),
         inventory: Arc::clone(sensors.inventory()),
         host: Arc::new(host::DbusHost::start(connection, tasks).await?),
         ipmb: Arc::new(DbusIpmb::new(connection)),

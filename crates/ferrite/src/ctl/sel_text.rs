@@ -1,0 +1,172 @@
+//! Event records in words.
+
+use ipmi_wire::{
+    codec::Decode as _,
+    record::sel::{SelBody, SelRecord, SystemEvent},
+};
+
+/// Seconds since 1970 as RFC 3339 writes them.
+pub(super) fn utc(seconds: u32) -> String {
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = date(days);
+    let (hour, minute) = (second / 3600, second / 60 % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z", second % 60)
+}
+
+/// Year, month and day. Years are counted from March on, so that the leap day is a year's last.
+fn date(days_since_1970: u32) -> (u32, u32, u32) {
+    let days = days_since_1970 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (era * 400 + year_of_era + u32::from(month <= 2), month, day)
+}
+
+const THRESHOLDS: [&str; 6] = [
+    "lower non-critical",
+    "lower critical",
+    "lower non-recoverable",
+    "upper non-critical",
+    "upper critical",
+    "upper non-recoverable",
+];
+
+/// Sensor types (v2.0 table 42-3) that a BMC without special hardware logs, and their states.
+const TYPES: &[(u8, &str, &[(u8, &str)])] = &[
+    (0x01, "Temperature", &[]),
+    (0x02, "Voltage", &[]),
+    (0x03, "Current", &[]),
+    (0x04, "Fan", &[]),
+    (0x05, "Physical security", &[(0, "chassis intrusion")]),
+    (0x07, "Processor", &[(0, "internal error"), (1, "thermal trip")]),
+    (0x08, "Power supply", &[(0, "present"), (1, "failed"), (3, "input lost")]),
+    (
+        0x09,
+        "Power unit",
+        &[
+            (0, "power off"),
+            (1, "power cycle"),
+            (3, "interlock"),
+            (4, "mains lost"),
+            (5, "soft power control failed"),
+            (6, "failed"),
+        ],
+    ),
+    (0x0B, "Other units", &[]),
+    (
+        0x10,
+        "Event logging",
+        &[
+            (1, "storm: events are counted"),
+            (2, "log cleared"),
+            (3, "all logging off"),
+            (4, "log full"),
+            (5, "log almost full"),
+        ],
+    ),
+    (0x12, "System event", &[(5, "clock set")]),
+    (0x14, "Button", &[(0, "power pressed"), (1, "sleep pressed"), (2, "reset pressed")]),
+    (
+        0x1D,
+        "System start",
+        &[(0, "power up"), (1, "hard reset"), (2, "warm reset"), (5, "PXE boot requested"), (7, "restart")],
+    ),
+    (0x1F, "OS boot", &[(6, "booted")]),
+    (0x20, "OS stop", &[(1, "run-time stop"), (2, "stopped"), (3, "shut down")]),
+    (
+        0x23,
+        "Watchdog",
+        &[(0, "expired"), (1, "hard reset"), (2, "power down"), (3, "power cycle"), (8, "pre-timeout")],
+    ),
+    (0x2A, "Session audit", &[(3, "user disabled after bad passwords")]),
+];
+
+/// Sensor, event, and whether it began or ended.
+pub(super) fn describe(record: &[u8; 16], path: &str) -> (String, String, Option<&'static str>) {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    match SelRecord::from_bytes(record).map(|record| record.body) {
+        Ok(SelBody::Event(event)) => {
+            let state = if event.deasserted { "deasserted" } else { "asserted" };
+            (sensor(&event, name), what(&event), Some(state))
+        }
+        Ok(SelBody::OemTimed { record_type: SUMMARY, manufacturer: 0, data, .. }) => {
+            let count = u16::from_le_bytes([data[4], data[5]]);
+            let many = if count == u16::MAX { " or more" } else { "" };
+            (name.to_owned(), format!("storm: {count}{many} events counted, the last follows"), None)
+        }
+        Ok(SelBody::OemTimed { record_type, manufacturer, .. }) => {
+            (format!("OEM {record_type:02x}h"), format!("of manufacturer {manufacturer}"), None)
+        }
+        Ok(SelBody::Other { record_type, .. }) => (format!("OEM {record_type:02x}h"), String::new(), None),
+        Err(_) => (String::new(), "unreadable".to_owned(), None),
+    }
+}
+
+/// seld's summary of a storm.
+const SUMMARY: u8 = 0xDE;
+
+fn sensor(event: &SystemEvent, name: &str) -> String {
+    let kind = TYPES.iter().find(|(kind, ..)| *kind == event.sensor_type).map(|(_, text, _)| *text);
+    match (kind, path_names_it(event)) {
+        (_, true) if !name.is_empty() => name.to_owned(),
+        (Some(kind), _) => format!("{kind} #{:02x}h", event.sensor),
+        (None, _) => format!("type {:02x}h #{:02x}h", event.sensor_type, event.sensor),
+    }
+}
+
+/// Objects of analogue sensors are named after what they measure; those of states are not.
+fn path_names_it(event: &SystemEvent) -> bool {
+    event.event_type == 0x01 || event.sensor_type == 0x10
+}
+
+fn what(event: &SystemEvent) -> String {
+    let offset = event.data[0] & 0x0F;
+    match event.event_type {
+        0x01 => {
+            let direction = if offset.is_multiple_of(2) { "going low" } else { "going high" };
+            let threshold = THRESHOLDS.get(usize::from(offset / 2)).copied().unwrap_or("threshold");
+            format!("{threshold}, {direction}")
+        }
+        0x6F => {
+            let states = TYPES.iter().find(|(kind, ..)| *kind == event.sensor_type);
+            let text = states.and_then(|(.., states)| states.iter().find(|(state, _)| *state == offset));
+            text.map_or_else(|| format!("state {offset}"), |(_, text)| (*text).to_owned())
+        }
+        event_type => format!("event type {event_type:02x}h, state {offset}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_right_at_the_ends_of_months_years_and_centuries() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (978_307_199, "2000-12-31T23:59:59Z"),
+            (1_709_164_800, "2024-02-29T00:00:00Z"),
+            (u32::MAX, "2106-02-07T06:28:15Z"),
+        ] {
+            assert_eq!(utc(seconds), text);
+        }
+    }
+
+    #[test]
+    fn records_are_told_in_words() {
+        let event =
+            |kind, event, data| [1, 0, 2, 0, 0, 0, 0, 0x20, 0, 4, kind, 0xF0, event, data, 0xFF, 0xFF];
+        let chassis = "/xyz/openbmc_project/state/chassis0";
+        let told = describe(&event(0x09, 0x6F, 0), chassis);
+        assert_eq!(told, ("Power unit #f0h".into(), "power off".into(), Some("asserted")));
+        let told = describe(&event(0x42, 0x83, 1), "");
+        assert_eq!(told, ("type 42h #f0h".into(), "event type 03h, state 1".into(), Some("deasserted")));
+        let summary = [1, 0, SUMMARY, 0, 0, 0, 0, 0, 0, 0, 1, 9, 1, 0, 0x10, 0x27];
+        let told = describe(&summary, "/x/temperature/CPU");
+        assert_eq!(told, ("CPU".into(), "storm: 10000 events counted, the last follows".into(), None));
+    }
+}

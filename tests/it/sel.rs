@@ -1,0 +1,174 @@
+//! The event log as ipmitool, FreeIPMI and `ferrite ctl` show it, held against what the board was made to do.
+
+use std::time::Duration;
+
+use bmc_sim::{HostPhase, Request};
+
+use crate::support::{Answer, Running, crash_and_restart, eventually, freeipmi, shared};
+
+const SENSOR: &str = "CPU1_Temp";
+
+/// A log without records, and no alarm on.
+fn emptied(stack: &Running) {
+    stack.control().sensor(SENSOR, None).unwrap();
+    eventually("no alarm", || stack.ipmitool().ok("sensor list").row(SENSOR)[3] == "ok");
+    stack.ipmitool().ok("sel clear");
+    assert_eq!(stack.ipmitool().ok("sel info").field("Entries"), "0");
+}
+
+fn elist(stack: &Running) -> Answer {
+    stack.ipmitool().run("sel elist")
+}
+
+/// The cells of the first line that has all of `words`.
+fn line_with(answer: &Answer, words: &[&str]) -> Option<Vec<String>> {
+    let line = answer.stdout.lines().find(|line| words.iter().all(|word| line.contains(word)))?;
+    Some(line.split('|').map(|cell| cell.trim().to_owned()).collect())
+}
+
+fn appears(stack: &Running, words: &[&str]) -> Vec<String> {
+    eventually(&format!("{words:?} in the log"), || line_with(&elist(stack), words).is_some());
+    line_with(&elist(stack), words).unwrap()
+}
+
+fn ipmi_sel(stack: &Running, words: &[&str]) -> Answer {
+    let cache = tempfile::tempdir().unwrap();
+    let directory = format!("--sdr-cache-directory={}", cache.path().display());
+    let all = [&[directory.as_str(), "--quiet-cache"], words].concat();
+    let answer = freeipmi("ipmi-sel", &stack.description, &all);
+    assert!(answer.success, "{answer:#?}");
+    answer
+}
+
+#[test]
+fn a_threshold_that_is_crossed_reads_the_same_in_every_client() {
+    let stack = shared();
+    emptied(&stack);
+    stack.control().set(SENSOR, 97.0).unwrap();
+    let cells = appears(&stack, &["CPU1 Temp", "Upper Critical going high", "Asserted"]);
+    assert_eq!(cells[3], "Temperature CPU1 Temp", "{cells:?}");
+    assert_eq!(cells[6], "Reading 97 > Threshold 95 degrees C", "{cells:?}");
+    appears(&stack, &["CPU1 Temp", "Upper Non-critical going high", "Asserted"]);
+    stack.control().sensor(SENSOR, None).unwrap();
+    appears(&stack, &["CPU1 Temp", "Upper Critical going high", "Deasserted"]);
+    let theirs = ipmi_sel(&stack, &["--output-event-state"]);
+    let row = line_with(&theirs, &["CPU1 Temp", "Upper Critical - going high", "97.00 C", "95.00 C"]);
+    assert!(row.is_some_and(|cells| cells[4] == "Temperature"), "{theirs:#?}");
+    let ours = stack.ctl("sel list");
+    assert!(
+        line_with(&ours, &["CPU1_Temp", "upper critical, going high", "deasserted"]).is_some(),
+        "{ours:#?}"
+    );
+    let get = stack.ipmitool().ok("sel get 1");
+    assert_eq!(get.field("Sensor Type"), "Temperature");
+    assert_eq!(get.field("Generator ID"), "0020");
+    emptied(&stack);
+}
+
+#[test]
+fn power_that_goes_and_comes_is_logged_with_what_the_system_did() {
+    let stack = shared();
+    if !stack.board().power_ok {
+        stack.ipmitool().ok("chassis power on");
+    }
+    stack.board_becomes("the operating system to run", |board| board.host == HostPhase::Os);
+    emptied(&stack);
+    stack.tell(&Request::Host { hung: false });
+    stack.ipmitool().ok("chassis power soft");
+    appears(&stack, &["Power Unit", "Power off/down", "Asserted"]);
+    appears(&stack, &["OS Stop/Shutdown", "graceful", "Asserted"]);
+    stack.ipmitool().ok("chassis power on");
+    appears(&stack, &["Power Unit", "Power off/down", "Deasserted"]);
+    appears(&stack, &["System Boot Initiated", "power up", "Asserted"]);
+    appears(&stack, &["OS Boot", "boot completed", "Asserted"]);
+    let theirs = ipmi_sel(&stack, &[]);
+    assert!(line_with(&theirs, &["Power Unit", "Power Off/Power Down"]).is_some(), "{theirs:#?}");
+    stack.board_becomes("the operating system to run", |board| board.host == HostPhase::Os);
+    emptied(&stack);
+}
+
+#[test]
+fn events_of_a_client_are_logged_as_a_remote_consoles() {
+    let stack = shared();
+    emptied(&stack);
+    stack.ipmitool().ok("event 1");
+    appears(&stack, &["Temperature", "Upper Critical", "Asserted"]);
+    assert_eq!(stack.ipmitool().ok("sel get 1").field("Generator ID"), "0081");
+    emptied(&stack);
+}
+
+#[test]
+fn records_are_saved_added_deleted_and_survive_a_crash() {
+    let stack = Running::start();
+    emptied(&stack);
+    let (client, dir) = (stack.ipmitool(), tempfile::tempdir().unwrap());
+    for _ in 0..3 {
+        client.ok("event 2");
+    }
+    let file = dir.path().join("saved");
+    client.ok(&format!("sel save {}", file.display()));
+    assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 3);
+    client.ok(&format!("sel add {}", file.display()));
+    let info = client.ok("sel info");
+    assert_eq!((info.field("Entries"), info.field("Overflow")), ("6".into(), "false".into()));
+    assert_eq!(info.field("# of Alloc Units"), "3639");
+    client.ok("sel delete 2");
+    let ids = |answer: &Answer| -> Vec<String> {
+        answer.stdout.lines().filter_map(|line| Some(line.split('|').next()?.trim().to_owned())).collect()
+    };
+    assert_eq!(ids(&client.ok("sel list")), ["1", "3", "4", "5", "6"]);
+    let before = client.ok("sel list").stdout;
+    let _again = crash_and_restart(&stack, "seld", || {});
+    eventually("seld to answer", || client.run("sel info").success);
+    assert_eq!(client.ok("sel list").stdout, before);
+    client.ok("event 2");
+    assert_eq!(ids(&client.ok("sel list")).last().unwrap(), "7", "no ID is given twice");
+}
+
+#[test]
+fn the_logs_clock_is_set_and_the_step_is_logged() {
+    let stack = shared();
+    emptied(&stack);
+    let client = stack.ipmitool();
+    client.ok("sel time set 01/02/2030_03:04:05");
+    assert!(client.ok("sel time get").stdout.starts_with("01/02/2030 03:04:"));
+    appears(&stack, &["System Event", "Timestamp Clock Sync", "01/02/30"]);
+    client.ok("sel time set now");
+    emptied(&stack);
+}
+
+#[test]
+fn a_flapping_sensor_is_counted_and_leaves_the_log_to_others() {
+    let stack = shared();
+    emptied(&stack);
+    for _ in 0..12 {
+        for value in [97.0, 60.0] {
+            stack.control().set(SENSOR, value).unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+            eventually("the alarm to follow", || {
+                (stack.ipmitool().ok("sensor list").row(SENSOR)[3] == "ok") == (value < 90.0)
+            });
+        }
+    }
+    appears(&stack, &["Event Logging Disabled", "CPU1 Temp"]);
+    let entries: u32 = stack.ipmitool().ok("sel info").field("Entries").parse().unwrap();
+    assert!(entries <= 9, "{entries} records of one sensor");
+    emptied(&stack);
+}
+
+#[test]
+fn people_list_save_and_clear_the_log() {
+    let stack = shared();
+    emptied(&stack);
+    stack.ipmitool().ok("event 1");
+    appears(&stack, &["Temperature"]);
+    let json: serde_json::Value = serde_json::from_str(&stack.ctl("sel list --json").stdout).unwrap();
+    assert_eq!(json[0]["event"], "upper critical, going high");
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("log.json");
+    stack.ctl(&format!("sel save {}", file.display()));
+    let saved: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(saved, json);
+    stack.ctl("sel clear");
+    assert_eq!(stack.ipmitool().ok("sel info").field("Entries"), "0");
+}
