@@ -29,7 +29,6 @@ impl Audit {
             Event::SolOpened(_) | Event::SolClosed(..) => &mut self.consoles,
             Event::LoginFailed { .. } => &mut self.failures,
             Event::LockedOut { .. } => &mut self.lockouts,
-            _ => return,
         };
         if budget.allows(Instant::now()) {
             write(channel, event);
@@ -69,7 +68,6 @@ fn write(channel: &str, event: &Event) {
             channel, user = shown(user_name), %source, ?reason, "login failed"
         ),
         Event::LockedOut { subject, .. } => tracing::warn!(channel, ?subject, "locked out"),
-        _ => {}
     }
 }
 

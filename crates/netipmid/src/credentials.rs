@@ -2,7 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use bmc_dbus::users::{CredentialEntry, CredentialsProxy, SecretBytes, UserError, UserTableProxy};
+use bmc_dbus::users::{
+    CredentialEntry, CredentialsProxy, SOL, SecretBytes, UserError, UserTableProxy, payloads_on,
+};
 use futures_util::StreamExt as _;
 use ipmi_wire::Privilege;
 use rmcp_session::{Secret, User};
@@ -77,7 +79,7 @@ fn user(channel: u8, entry: CredentialEntry) -> Option<User> {
         name: entry.name.into_bytes(),
         enabled: entry.enabled,
         max_privilege: limit,
-        sol: true,
+        sol: payloads_on(&entry.payloads, channel) & SOL != 0,
         secret,
     })
 }

@@ -18,7 +18,7 @@ use tokio::{
     sync::{mpsc::UnboundedReceiver, watch},
     time::sleep,
 };
-use zbus::Connection;
+use zbus::{Connection, OwnedFd};
 
 use crate::channel::LanChannel;
 
@@ -51,15 +51,11 @@ pub(crate) async fn run(
     items: UnboundedReceiver<Item>,
 ) {
     let host_on = channel.host_on.subscribe();
-    let mut link =
-        Link { channel, session, console, items, host_on, queue: VecDeque::new(), connected: true };
-    let mut first = true;
+    let (queue, place) = (VecDeque::new(), Place::Anew);
+    let mut link = Link { channel, session, console, items, host_on, queue, place, connected: true };
     while let Some(attached) = link.attach().await {
         link.set_connected(true);
-        if !std::mem::take(&mut first) {
-            // Nobody knows what the host has printed meanwhile.
-            link.channel.act(|endpoint| endpoint.sol_overrun(link.session));
-        }
+        link.go_on(attached.begins);
         match link.serve(attached).await {
             Ended::Instance => return,
             Ended::Console(reason) => tracing::info!("console {} is lost: {reason}", link.console),
@@ -67,9 +63,22 @@ pub(crate) async fn run(
     }
 }
 
+/// Which byte of a console's output comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Any: nothing was read yet.
+    Anew,
+    /// The one at this position.
+    At(u64),
+    /// The console does not say.
+    Unknown,
+}
+
 /// The socket of a console, and its breaks.
 struct Attached {
     stream: UnixStream,
+    /// Where the output begins.
+    begins: Place,
     /// `None` where OpenBMC's own console server runs, which tells of no breaks and sends none over the bus.
     console: Option<(ConsoleProxy<'static>, console::BreakStream)>,
 }
@@ -88,6 +97,7 @@ struct Link {
     host_on: watch::Receiver<bool>,
     /// What the host has not taken. Bounded by the endpoint, which counts it until it is done.
     queue: VecDeque<SolInput>,
+    place: Place,
     connected: bool,
 }
 
@@ -98,11 +108,11 @@ impl Link {
     async fn attach(&mut self) -> Option<Attached> {
         let begun = Instant::now();
         loop {
-            let connection = self.channel.bus.borrow().clone();
+            let (connection, place) = (self.channel.bus.borrow().clone(), self.place);
             let attempt = async {
                 match connection {
                     Some(connection) => {
-                        tokio::time::timeout(DEADLINE, attach(&connection, &self.console)).await?
+                        tokio::time::timeout(DEADLINE, attach(&connection, &self.console, place)).await?
                     }
                     None => anyhow::bail!("the bus is away"),
                 }
@@ -115,6 +125,16 @@ impl Link {
                 self.set_connected(false);
             }
             self.wait(AGAIN).await?;
+        }
+    }
+
+    /// Tells the client where output is missing between what it got and what comes now.
+    fn go_on(&mut self, begins: Place) {
+        let known = matches!(begins, Place::At(_));
+        let gapless = self.place == Place::Anew || (known && self.place == begins);
+        self.place = begins;
+        if !gapless {
+            self.channel.act(|endpoint| endpoint.sol_overrun(self.session));
         }
     }
 
@@ -165,7 +185,7 @@ impl Link {
     }
 
     async fn serve(&mut self, attached: Attached) -> Ended {
-        let Attached { stream, console } = attached;
+        let Attached { stream, console, .. } = attached;
         let (proxy, mut breaks) = console.unzip();
         let mut breaking: Breaking = None;
         loop {
@@ -197,13 +217,16 @@ impl Link {
         }
     }
 
-    fn read(&self, stream: &UnixStream, room: usize) -> io::Result<()> {
+    fn read(&mut self, stream: &UnixStream, room: usize) -> io::Result<()> {
         let mut buffer = [0; PIECE];
         let piece = buffer.get_mut(..room.min(PIECE)).unwrap_or_default();
         match stream.try_read(piece) {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(length) => {
                 let characters = buffer.get(..length).unwrap_or_default();
+                if let Place::At(position) = &mut self.place {
+                    *position = position.saturating_add(length as u64);
+                }
                 self.channel.act(|endpoint| endpoint.sol_output(Instant::now(), self.session, characters));
                 Ok(())
             }
@@ -257,24 +280,33 @@ async fn next_break(breaks: &mut Option<console::BreakStream>) -> Option<()> {
     breaks.as_mut()?.next().await.map(drop)
 }
 
-/// A socket of the console with this id.
-async fn attach(connection: &Connection, id: &str) -> anyhow::Result<Attached> {
+/// A socket of the console with this id, its output beginning at `place`, or with the recent output.
+async fn attach(connection: &Connection, id: &str, place: Place) -> anyhow::Result<Attached> {
     let (service, path) = (console::service(id), console::path(id));
     let proxy =
         ConsoleProxy::builder(connection).destination(service.clone()).path(path.clone()).build().await?;
-    let (fd, console) = match proxy.attach(DEFAULT_BACKLOG, true).await {
-        Ok(fd) => {
+    let (fd, begins, console) = match resume(&proxy, place).await {
+        Ok((fd, position)) => {
             let breaks = proxy.receive_break_received().await?;
-            (fd, Some((proxy, breaks)))
+            (fd, Place::At(position), Some((proxy, breaks)))
         }
         // OpenBMC's own console server.
         Err(_) => {
             let access =
                 ConsoleAccessProxy::builder(connection).destination(service).path(path).build().await?;
-            (access.connect().await?, None)
+            (access.connect().await?, Place::Unknown, None)
         }
     };
     let stream = std::os::unix::net::UnixStream::from(std::os::fd::OwnedFd::from(fd));
     stream.set_nonblocking(true)?;
-    Ok(Attached { stream: UnixStream::from_std(stream).context("cannot use the socket")?, console })
+    let stream = UnixStream::from_std(stream).context("cannot use the socket")?;
+    Ok(Attached { stream, begins, console })
+}
+
+async fn resume(proxy: &ConsoleProxy<'static>, place: Place) -> zbus::Result<(OwnedFd, u64)> {
+    let position = match place {
+        Place::At(position) => position,
+        Place::Anew | Place::Unknown => proxy.position().await?.saturating_sub(DEFAULT_BACKLOG),
+    };
+    proxy.resume(position).await
 }
