@@ -7,9 +7,9 @@ use std::{
 };
 
 use ipmi_wire::{NetFn, sol::Status};
-use system_tests::remote_console::{Request, Session, SolClient};
+use system_tests::remote_console::{HostShell, Request, Session, SolClient};
 
-use crate::support::{HostConsole, login, shared};
+use crate::support::{attach, login, shared};
 
 #[test]
 fn ipmitool_reads_and_changes_the_configuration() {
@@ -64,13 +64,13 @@ fn who_is_forbidden_the_payload_cannot_activate_it() {
     let refused = SolClient::activate(session, 1, Duration::from_millis(100));
     assert!(refused.is_err());
     client.ok("sol payload enable 1 2");
-    HostConsole::attach(&stack).detach();
+    attach(&stack).detach().unwrap();
 }
 
 #[test]
 fn an_active_instance_is_told_and_another_session_takes_it_over() {
     let stack = shared();
-    let mut first = HostConsole::attach(&stack);
+    let mut first = attach(&stack);
     let mut second = Session::open(&login(&stack, stack.description.port)).unwrap();
     let app = |command, data: &[u8]| Request { net_fn: NetFn::APP, command, data: data.to_vec() };
     assert_eq!(second.execute(&app(0x4A, &[1])).unwrap(), (0, vec![1, 1, 0]));
@@ -82,31 +82,31 @@ fn an_active_instance_is_told_and_another_session_takes_it_over() {
     let told = |client: &SolClient| client.status().contains(Status::DEACTIVATING);
     assert!(first.client.run(Duration::from_secs(10), told).unwrap(), "the first is told that it ends");
     let second = SolClient::activate(second, 1, Duration::from_millis(100)).unwrap();
-    let mut second = HostConsole { client: second };
-    second.shell();
-    second.detach();
+    let mut second = HostShell { client: second };
+    second.prompt().unwrap();
+    second.detach().unwrap();
 }
 
 #[test]
 fn recent_output_comes_first_and_breaks_go_in() {
     let stack = shared();
-    let mut console = HostConsole::attach(&stack);
-    console.shell();
-    console.keys("echo before\r");
-    console.wait_for("before\r\nbefore\r\n");
-    console.detach();
-    let mut again = HostConsole::attach(&stack);
-    again.wait_for("before\r\nbefore\r\n");
+    let mut console = attach(&stack);
+    console.prompt().unwrap();
+    console.keys("echo before\r").unwrap();
+    console.wait_for("before\r\nbefore\r\n").unwrap();
+    console.detach().unwrap();
+    let mut again = attach(&stack);
+    again.wait_for("before\r\nbefore\r\n").unwrap();
     again.client.send_break();
-    again.wait_for("sysrq: HELP");
-    again.detach();
+    again.wait_for("sysrq: HELP").unwrap();
+    again.detach().unwrap();
 }
 
 #[test]
 fn several_watch_at_once_and_one_that_sleeps_holds_nobody_up() {
     let stack = shared();
-    let mut console = HostConsole::attach(&stack);
-    console.shell();
+    let mut console = attach(&stack);
+    console.prompt().unwrap();
     let socket = &stack.description.consoles["default"];
     let sleeper = UnixStream::connect(socket).unwrap();
     let mut watcher = UnixStream::connect(socket).unwrap();
@@ -126,13 +126,13 @@ fn several_watch_at_once_and_one_that_sleeps_holds_nobody_up() {
     // Eight times what the ring and the socket's buffers hold would not fit for one who does not read.
     let expected = bmc_sim::burst(64 * 1024);
     for _ in 0..16 {
-        assert!(console.burst(64 * 1024) == expected);
+        assert!(console.burst(64 * 1024).unwrap() == expected);
     }
     watcher.write_all(b"echo typed by the watcher\r").unwrap();
-    console.wait_for("typed by the watcher\r\ntyped by the watcher\r\n");
+    console.wait_for("typed by the watcher\r\ntyped by the watcher\r\n").unwrap();
     let seen = watched.join().unwrap();
     let whole = seen.windows(expected.len()).filter(|window| *window == expected).count();
     assert_eq!(whole, 16, "who keeps up loses nothing");
     drop(sleeper);
-    console.detach();
+    console.detach().unwrap();
 }

@@ -2,13 +2,13 @@
 
 use std::process::Command;
 
-use crate::support::{HostConsole, Running, Terminal, shared};
+use crate::support::{Running, Terminal, attach, shared};
 
 /// Leaves the host at its shell's prompt, so that a client that attaches finds it there.
 fn at_the_prompt(stack: &Running) {
-    let mut console = HostConsole::attach(stack);
-    console.shell();
-    console.detach();
+    let mut console = attach(stack);
+    console.prompt().unwrap();
+    console.detach().unwrap();
 }
 
 /// Types a command and sees what it prints, then a screen in colours as it was drawn.

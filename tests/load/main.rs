@@ -3,6 +3,7 @@
 //! Shares only the formats (`ipmi-wire`) with Ferrite's own server.
 
 mod report;
+mod sol;
 
 use std::{
     net::{SocketAddr, ToSocketAddrs as _, UdpSocket},
@@ -27,6 +28,9 @@ what (in the order given):
   handshakes   open and close --count sessions, on --sessions sockets at once
   garbage      send --count mutated datagrams, then log in
   host         send --count commands through --host-interface, as a virtual machine
+  sol-output   have the simulated host print --count bytes on its console to one SOL client
+  sol-keys     press --count keys on it, one at a time, and wait for each echo
+  sol-watchers have it print --count bytes to --sessions SOL clients, each with an instance of its own
   guesses      try --count wrong passwords up to RAKP message 3, each of which must be refused
 
 options:
@@ -134,6 +138,11 @@ fn run(options: &Options) -> Result<()> {
             "garbage" => garbage(options)?,
             "guesses" => guesses(options)?,
             "host" => host(options)?,
+            "sol-output" => sol::output(&options.login, options.count)?.print(options.json)?,
+            "sol-keys" => sol_keys(options)?,
+            "sol-watchers" => {
+                sol::watchers(&options.login, options.sessions, options.count)?.print(options.json)?;
+            }
             other => bail!("`{other}` is nothing that can be measured"),
         }
     }
@@ -183,6 +192,13 @@ fn host(options: &Options) -> Result<()> {
     })?;
     Report::new(format!("host command {net_fn}/{command:02X}h"), latencies, start.elapsed())
         .print(options.json);
+    Ok(())
+}
+
+fn sol_keys(options: &Options) -> Result<()> {
+    let start = Instant::now();
+    let latencies = sol::keys(&options.login, options.count)?;
+    Report::new("SOL keystroke to its echo".to_owned(), latencies, start.elapsed()).print(options.json);
     Ok(())
 }
 

@@ -10,7 +10,7 @@ mod stack;
 mod terminal;
 
 pub(crate) use client::{Answer, Ipmitool, freeipmi};
-pub(crate) use console::{HostConsole, login};
+pub(crate) use console::{attach, attach_at, login};
 pub(crate) use guest::Guest;
 pub(crate) use lossy::{Faults, Lossy, noise};
 pub(crate) use process::{crash, crash_and_restart, start_again, start_as};
