@@ -79,9 +79,12 @@ async fn a_host_that_is_reset_at_any_step_begins_anew_without_an_abort() {
     }
 }
 
+/// What a host does wrong, in words and in deed.
+type Wrong = (&'static str, fn(&Host));
+
 #[tokio::test(start_paused = true)]
 async fn what_has_no_place_in_a_phase_is_an_error_that_an_abort_ends() {
-    let wrong: [(&str, fn(&Host)); 5] = [
+    let wrong: [Wrong; 5] = [
         ("a byte without a start", |host| host.data(0x18)),
         ("an end without a start", |host| host.command(WRITE_END)),
         ("an end without a byte", |host| {
