@@ -90,9 +90,9 @@ fn dies_under_requests(daemon: &str) {
     let lines = |guest: &mut crate::support::Guest| -> usize {
         guest.ok("cat /run/out | wc -l").stdout.trim().parse().unwrap()
     };
-    let Host { guest, stack } = &mut *host;
+    let Host { guest, stack, again } = &mut *host;
     eventually("answers", || lines(guest) > 100);
-    let _again = crash_and_restart(stack, daemon, || {});
+    again.push(crash_and_restart(stack, daemon, || {}));
     eventually("the guest to be answered again", || {
         guest.run("ipmitool -I open mc info && ipmitool -I open mc info").success
     });

@@ -17,7 +17,8 @@ fn is_off(board: &BoardState) -> bool {
 fn a_guest_that_turns_itself_off_is_off_for_the_bmc_and_a_power_on_starts_another() {
     let mut host = host();
     let first = host.stack.board_becomes("the guest to run", runs).machine;
-    host.guest.ok("poweroff");
+    // In a moment, so that the answer to this is out.
+    host.guest.ok("(sleep 1; poweroff) > /dev/null 2>&1 &");
     host.stack.board_becomes("the guest to be gone", is_off);
     let says = |state: &str| {
         let answer = host.stack.ipmitool().ok("chassis status");
