@@ -27,10 +27,10 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// An instance that has just been activated, its console taken to be there. `paused`: CTS is not asserted yet.
-    pub(crate) fn new(paused: bool) -> Self {
+    /// An instance that has just been activated, its console taken to be there.
+    pub(crate) fn new() -> Self {
         Self {
-            sender: Sender::new(paused),
+            sender: Sender::new(),
             receiver: Receiver::new(),
             notices: VecDeque::new(),
             available: true,

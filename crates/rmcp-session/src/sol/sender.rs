@@ -58,7 +58,7 @@ struct InFlight {
 }
 
 impl Sender {
-    pub(crate) fn new(paused: bool) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             buffer: VecDeque::with_capacity(CAPACITY),
             in_flight: None,
@@ -67,7 +67,7 @@ impl Sender {
             paced: None,
             refused: None,
             status: Status::NONE,
-            paused,
+            paused: false,
             starved: false,
             acknowledged: 0,
         }
