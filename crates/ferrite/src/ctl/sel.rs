@@ -188,7 +188,7 @@ mod tests {
         ];
         let times: Vec<_> = times(&records).into_iter().flatten().collect();
         let set = sel_text::utc(0x6000_0000);
-        let before = |seconds| format!("~{}", sel_text::utc(0x6000_0000 - seconds));
+        let before = |seconds: u32| format!("~{}", sel_text::utc(0x6000_0000 - seconds));
         let after = sel_text::utc(0x6000_0010);
         assert_eq!(times, ["+500 s".to_owned(), before(50), before(30), before(0), set, after]);
     }
