@@ -6,7 +6,10 @@ use bmc_sim::{HostPhase, Request};
 
 use crate::support::{Answer, Running, crash_and_restart, eventually, freeipmi, shared};
 
-const SENSOR: &str = "CPU1_Temp";
+/// No other test lets it cross a threshold: after a few events within a minute they would be counted instead of logged.
+const SENSOR: &str = "CPU0_Temp";
+/// A sensor to flap.
+const FLAPPING: &str = "DIMM_AB_Temp";
 
 /// A log without records, and no alarm on.
 fn emptied(stack: &Running) {
@@ -45,21 +48,21 @@ fn a_threshold_that_is_crossed_reads_the_same_in_every_client() {
     let stack = shared();
     emptied(&stack);
     stack.control().set(SENSOR, 97.0).unwrap();
-    let cells = appears(&stack, &["CPU1 Temp", "Upper Critical going high", "Asserted"]);
-    assert_eq!(cells[3], "Temperature CPU1 Temp", "{cells:?}");
+    let cells = appears(&stack, &["CPU0 Temp", "Upper Critical going high", "Asserted"]);
+    assert_eq!(cells[3], "Temperature CPU0 Temp", "{cells:?}");
     assert_eq!(cells[6], "Reading 97 > Threshold 95 degrees C", "{cells:?}");
-    appears(&stack, &["CPU1 Temp", "Upper Non-critical going high", "Asserted"]);
+    appears(&stack, &["CPU0 Temp", "Upper Non-critical going high", "Asserted"]);
     stack.control().sensor(SENSOR, None).unwrap();
-    appears(&stack, &["CPU1 Temp", "Upper Critical going high", "Deasserted"]);
+    appears(&stack, &["CPU0 Temp", "Upper Critical going high", "Deasserted"]);
     let theirs = ipmi_sel(&stack, &["--output-event-state"]);
-    let row = line_with(&theirs, &["CPU1 Temp", "Upper Critical - going high", "97.00 C", "95.00 C"]);
+    let row = line_with(&theirs, &["CPU0 Temp", "Upper Critical - going high", "97.00 C", "95.00 C"]);
     assert!(row.is_some_and(|cells| cells[4] == "Temperature"), "{theirs:#?}");
     let ours = stack.ctl("sel list");
     assert!(
-        line_with(&ours, &["CPU1_Temp", "upper critical, going high", "deasserted"]).is_some(),
+        line_with(&ours, &["CPU0_Temp", "upper critical, going high", "deasserted"]).is_some(),
         "{ours:#?}"
     );
-    let get = stack.ipmitool().ok("sel get 1");
+    let get = stack.ipmitool().ok(&format!("sel get 0x{}", cells[0]));
     assert_eq!(get.field("Sensor Type"), "Temperature");
     assert_eq!(get.field("Generator ID"), "0020");
     emptied(&stack);
@@ -76,7 +79,7 @@ fn power_that_goes_and_comes_is_logged_with_what_the_system_did() {
     stack.tell(&Request::Host { hung: false });
     stack.ipmitool().ok("chassis power soft");
     appears(&stack, &["Power Unit", "Power off/down", "Asserted"]);
-    appears(&stack, &["OS Stop/Shutdown", "graceful", "Asserted"]);
+    appears(&stack, &["OS graceful", "Asserted"]);
     stack.ipmitool().ok("chassis power on");
     appears(&stack, &["Power Unit", "Power off/down", "Deasserted"]);
     appears(&stack, &["System Boot Initiated", "power up", "Asserted"]);
@@ -92,8 +95,9 @@ fn events_of_a_client_are_logged_as_a_remote_consoles() {
     let stack = shared();
     emptied(&stack);
     stack.ipmitool().ok("event 1");
-    appears(&stack, &["Temperature", "Upper Critical", "Asserted"]);
-    assert_eq!(stack.ipmitool().ok("sel get 1").field("Generator ID"), "0081");
+    let id = appears(&stack, &["Temperature", "Upper Critical", "Asserted"])[0].clone();
+    // Over channel 1.
+    assert_eq!(stack.ipmitool().ok(&format!("sel get 0x{id}")).field("Generator ID"), "1081");
     emptied(&stack);
 }
 
@@ -112,17 +116,19 @@ fn records_are_saved_added_deleted_and_survive_a_crash() {
     let info = client.ok("sel info");
     assert_eq!((info.field("Entries"), info.field("Overflow")), ("6".into(), "false".into()));
     assert_eq!(info.field("# of Alloc Units"), "3639");
-    client.ok("sel delete 2");
-    let ids = |answer: &Answer| -> Vec<String> {
-        answer.stdout.lines().filter_map(|line| Some(line.split('|').next()?.trim().to_owned())).collect()
+    let ids = |answer: &Answer| -> Vec<u16> {
+        let id = |line: &str| u16::from_str_radix(line.split('|').next().unwrap().trim(), 16).unwrap();
+        answer.stdout.lines().map(id).collect()
     };
-    assert_eq!(ids(&client.ok("sel list")), ["1", "3", "4", "5", "6"]);
+    let first = ids(&client.ok("sel list"))[0];
+    client.ok(&format!("sel delete {}", first + 1));
+    assert_eq!(ids(&client.ok("sel list")), [0, 2, 3, 4, 5].map(|place| first + place));
     let before = client.ok("sel list").stdout;
     let _again = crash_and_restart(&stack, "seld", || {});
     eventually("seld to answer", || client.run("sel info").success);
     assert_eq!(client.ok("sel list").stdout, before);
     client.ok("event 2");
-    assert_eq!(ids(&client.ok("sel list")).last().unwrap(), "7", "no ID is given twice");
+    assert_eq!(ids(&client.ok("sel list")).last(), Some(&(first + 6)), "no ID is given twice");
 }
 
 #[test]
@@ -130,9 +136,11 @@ fn the_logs_clock_is_set_and_the_step_is_logged() {
     let stack = shared();
     emptied(&stack);
     let client = stack.ipmitool();
-    client.ok("sel time set 01/02/2030_03:04:05");
-    assert!(client.ok("sel time get").stdout.starts_with("01/02/2030 03:04:"));
-    appears(&stack, &["System Event", "Timestamp Clock Sync", "01/02/30"]);
+    // 7000_0000h.
+    client.ok("raw 0x0a 0x49 0x00 0x00 0x00 0x70");
+    let time = client.ok("sel time get").stdout;
+    assert!(time.contains("2029"), "{time}");
+    appears(&stack, &["System Event", "Timestamp Clock Sync", "07/"]);
     client.ok("sel time set now");
     emptied(&stack);
 }
@@ -142,17 +150,18 @@ fn a_flapping_sensor_is_counted_and_leaves_the_log_to_others() {
     let stack = shared();
     emptied(&stack);
     for _ in 0..12 {
-        for value in [97.0, 60.0] {
-            stack.control().set(SENSOR, value).unwrap();
+        for value in [120.0, 40.0] {
+            stack.control().set(FLAPPING, value).unwrap();
             std::thread::sleep(Duration::from_millis(1));
             eventually("the alarm to follow", || {
-                (stack.ipmitool().ok("sensor list").row(SENSOR)[3] == "ok") == (value < 90.0)
+                (stack.ipmitool().ok("sensor list").row(FLAPPING)[3] == "ok") == (value < 90.0)
             });
         }
     }
-    appears(&stack, &["Event Logging Disabled", "CPU1 Temp"]);
+    appears(&stack, &["Event Logging Disabled"]);
     let entries: u32 = stack.ipmitool().ok("sel info").field("Entries").parse().unwrap();
     assert!(entries <= 9, "{entries} records of one sensor");
+    stack.control().sensor(FLAPPING, None).unwrap();
     emptied(&stack);
 }
 
