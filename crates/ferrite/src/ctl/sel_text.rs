@@ -34,8 +34,11 @@ const THRESHOLDS: [&str; 6] = [
     "upper non-recoverable",
 ];
 
+/// Number, name, and states by offset.
+type Type = (u8, &'static str, &'static [(u8, &'static str)]);
+
 /// Sensor types (v2.0 table 42-3) that a BMC without special hardware logs, and their states.
-const TYPES: &[(u8, &str, &[(u8, &str)])] = &[
+const TYPES: &[Type] = &[
     (0x01, "Temperature", &[]),
     (0x02, "Voltage", &[]),
     (0x03, "Current", &[]),
