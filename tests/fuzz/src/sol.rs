@@ -74,6 +74,7 @@ impl Script {
         script.request(0x3B, &[4]);
         script.request(0x48, &[1, 1, 0xC0, 0, 0, 0]);
         assert_eq!(script.endpoint.sol_instances().count(), 1);
+        script.check();
         script
     }
 
