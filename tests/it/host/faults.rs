@@ -130,7 +130,7 @@ fn a_hung_guest_is_reset_by_its_watchdog_and_the_reason_is_told() {
     host.guest.hang();
     assert!(!host.guest.runs());
     host.stack.board_becomes("the watchdog to reset the host", |board| board.resets > resets);
-    assert_ne!(host.guest.boots().boot(), boot);
+    host.guest.boots_anew(&boot);
     assert_eq!(host.stack.board().resets, resets + 1, "once");
     let list = host.guest.ipmitool("sel elist").stdout;
     let entry = list.lines().find(|line| line.contains("Watchdog")).unwrap_or_else(|| panic!("{list}"));

@@ -19,6 +19,9 @@ const COMMAND: Duration = Duration::from_secs(120);
 /// How long one that is not there yet is waited for before it is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
+/// Prints what no two boots have in common.
+const BOOT_ID: &str = "cat /proc/sys/kernel/random/boot_id";
+
 /// The agent of `tests/guest/etc/agent`, at the other end of a serial port.
 pub(crate) struct Guest {
     sockets: GuestSockets,
@@ -63,7 +66,7 @@ impl Guest {
 
     /// Which boot of its kernel this is.
     pub(crate) fn boot(&mut self) -> String {
-        self.ok("cat /proc/sys/kernel/random/boot_id").stdout
+        self.ok(BOOT_ID).stdout
     }
 
     /// Its machine's processors stop where they are, as a hung machine's do.
@@ -75,6 +78,14 @@ impl Guest {
     pub(crate) fn runs(&self) -> bool {
         let status = Qmp::connect(&self.sockets.qmp).unwrap().execute("query-status", json!({})).unwrap();
         status["running"] == true
+    }
+
+    /// Waits until another boot than `before` runs commands; the old one may do so for a moment still.
+    pub(crate) fn boots_anew(&mut self, before: &str) {
+        let deadline = Instant::now() + BOOT;
+        while !self.ask(BOOT_ID, ASK_AGAIN).is_some_and(|answer| answer.success && answer.stdout != before) {
+            assert!(Instant::now() < deadline, "waited {} s for the guest to boot anew", BOOT.as_secs());
+        }
     }
 
     fn ask(&mut self, script: &str, patience: Duration) -> Option<Answer> {
