@@ -38,9 +38,9 @@ fn ipmitool_reads_and_changes_the_configuration() {
     }
     let back = [
         "retry-count 7",
-        "retry-interval 100",
+        "retry-interval 25",
         "character-send-threshold 1",
-        "character-accumulate-level 20",
+        "character-accumulate-level 12",
         "volatile-bit-rate serial",
         "non-volatile-bit-rate serial",
         "privilege-level admin",
