@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bmc_sim::{Button, HostPhase, Request};
+use bmc_sim::HostPhase;
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 
 use crate::support::{Running, crash_and_restart, eventually, shared};
@@ -196,8 +196,11 @@ fn a_person_at_a_terminal_types_sends_a_break_and_leaves_the_terminal_as_it_was(
     console.until("~. in the middle is no escape\r\n");
     console.until(PROMPT);
     console.send(b"\r~B");
-    console.until("sysrq: HELP");
-    console.until("[break sent]");
+    // The word of ours comes when the line is released, the host's answer at once: which is seen first is the machine's affair.
+    let first = String::from_utf8(console.until("[break sent]")).unwrap();
+    if !first.contains("sysrq: HELP") {
+        console.until("sysrq: HELP");
+    }
     console.send(b"\r~?");
     console.until("~B  sends a break");
     console.send(b"~.");
@@ -243,11 +246,9 @@ fn a_session_outlives_a_power_cycle_and_a_crash_of_consoled_without_a_byte_lost_
     let stack = Running::start();
     let (mut ctl, mut console) = pipe(&stack, "");
     console.log_in();
-    let before = stack.board().boots;
-    stack.tell(&Request::Button { button: Button::Power, milliseconds: 3000 });
+    stack.ipmitool().ok("chassis power off");
     stack.board_becomes("off", |board| board.host == HostPhase::Off);
-    stack.tell(&Request::Button { button: Button::Power, milliseconds: 200 });
-    stack.board_becomes("booted", |board| board.boots > before && board.host == HostPhase::Os);
+    stack.ipmitool().ok("chassis power on");
     console.until("Firmware");
     console.until(LOGIN);
     console.send(b"root\r");

@@ -44,6 +44,8 @@ struct Session {
     pending: Vec<u8>,
     keys: mpsc::Receiver<Vec<u8>>,
     keys_ended: bool,
+    /// What became of breaks, to be said.
+    told: (mpsc::Sender<String>, mpsc::Receiver<String>),
 }
 
 /// Why a connection is over.
@@ -70,6 +72,7 @@ pub(super) async fn run(id: &str, tail: Option<usize>) -> Result<Output, Failure
         pending: Vec::new(),
         keys: terminal::keys(),
         keys_ended: false,
+        told: mpsc::channel(4),
     };
     session.say(&format!("[console {id}; ~. ends the session, ~? shows more]\r\n"));
     if let Some(lines) = tail {
@@ -155,8 +158,9 @@ impl Session {
                     writable?;
                     self.send(stream);
                 }
+                Some(text) = self.told.1.recv() => self.say(&text),
                 keys = self.keys.recv(), if takes_keys => match keys {
-                    Some(keys) => if self.typed(&keys, attached).await {
+                    Some(keys) => if self.typed(&keys, attached) {
                         return Ok(Ended::Quit);
                     },
                     None => self.keys_ended = true,
@@ -184,6 +188,9 @@ impl Session {
     }
 
     fn send(&mut self, stream: &UnixStream) {
+        if self.pending.is_empty() {
+            return;
+        }
         // Where it fails, the read that follows finds out.
         if let Ok(written) = stream.try_write(&self.pending) {
             self.pending.drain(..written);
@@ -191,7 +198,7 @@ impl Session {
     }
 
     /// Does what the keys ask for; whether that is the end.
-    async fn typed(&mut self, keys: &[u8], attached: &Attached) -> bool {
+    fn typed(&mut self, keys: &[u8], attached: &Attached) -> bool {
         let actions =
             if self.is_terminal { self.escape.take(keys) } else { vec![Action::Send(keys.to_vec())] };
         for action in actions {
@@ -200,15 +207,26 @@ impl Session {
                     self.say("\x07");
                 }
                 Action::Send(bytes) => self.pending.extend(bytes),
-                Action::Break => match attached.console.send_break().await {
-                    Ok(()) => self.say("\r\n[break sent]\r\n"),
-                    Err(error) => self.say(&format!("\r\n[no break: {}]\r\n", CONSOLED.failure(error))),
-                },
+                Action::Break => self.send_break(attached),
                 Action::Help => self.say(HELP),
                 Action::Quit => return true,
             }
         }
         false
+    }
+
+    /// Sends a break, after the keys before it. It takes a while, in which output goes on.
+    fn send_break(&mut self, attached: &Attached) {
+        self.send(&attached.stream);
+        let (console, told) = (attached.console.clone(), self.told.0.clone());
+        tokio::spawn(async move {
+            let text = match console.send_break().await {
+                Ok(()) => "\r\n[break sent]\r\n".to_owned(),
+                Err(error) => format!("\r\n[no break: {}]\r\n", CONSOLED.failure(error)),
+            };
+            // The session may be over.
+            let _ = told.send(text).await;
+        });
     }
 
     /// Attaches where the session was, as soon as that is possible; `None` where the person does not want to wait.
