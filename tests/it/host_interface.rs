@@ -24,7 +24,7 @@ fn socket(stack: &Running) -> &Path {
 }
 
 /// A machine, once the one of the test before is gone.
-fn connect(stack: &Running) -> VmHost {
+pub(crate) fn connect(stack: &Running) -> VmHost {
     let mut connected = None;
     eventually("a machine to be let in", || {
         let mut host = VmHost::connect(socket(stack)).unwrap();
