@@ -199,8 +199,8 @@ mod tests {
         let path = "/xyz/openbmc_project/sensors/temperature/CPU1_Temp".to_owned();
         let text = render(&events(&[PageEntry { id: 1, next: NO_RECORD, record, path }]));
         let expected = "\
-ID  TIME                  SENSOR     EVENT                           STATE
- 1  2021-01-14T08:25:36Z  CPU1_Temp  upper critical, going high      asserted
+ID  TIME                  SENSOR     EVENT                       STATE
+ 1  2021-01-14T08:25:36Z  CPU1_Temp  upper critical, going high  asserted
 ";
         assert_eq!(text, expected);
     }
