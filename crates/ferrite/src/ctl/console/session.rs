@@ -236,8 +236,10 @@ impl Session {
             resume(proxy(&connection, id).await.ok()?, position).await.ok()
         };
         let mut told = false;
-        // Keys for a host that cannot be reached would reach it at the wrong moment.
-        self.pending.clear();
+        // A person's keys for a host that cannot be reached would reach it at the wrong moment; a pipe's wait.
+        if self.is_terminal {
+            self.pending.clear();
+        }
         loop {
             if let Some((attached, position)) = again(&self.id, self.position).await {
                 if position > self.position {
@@ -262,10 +264,12 @@ impl Session {
     /// Waits a little; whether the person ends it meanwhile.
     async fn wait_or_quit(&mut self) -> bool {
         let keys = async {
-            match self.keys.recv().await {
-                Some(keys) if self.is_terminal => self.escape.take(&keys).contains(&Action::Quit),
-                Some(_) => false,
-                None => std::future::pending().await,
+            match self.is_terminal {
+                true => match self.keys.recv().await {
+                    Some(keys) => self.escape.take(&keys).contains(&Action::Quit),
+                    None => std::future::pending().await,
+                },
+                false => std::future::pending().await,
             }
         };
         tokio::select! {
