@@ -284,8 +284,8 @@ async fn a_host_that_does_not_feed_its_watchdog_is_reset_and_the_reason_is_told(
         let host = HostProxy::new(&stand.client).await.unwrap();
         let mut causes = host.receive_restart_cause_changed().await;
         while !causes.next().await.unwrap().get().await.unwrap().ends_with(".WatchdogTimer") {}
-        assert_eq!(records.recv().await.unwrap()[10..], [0x23, 0xFE, 0x6F, 0xC8, 0x34, 0xFF]);
-        assert_eq!(records.recv().await.unwrap()[10..], [0x23, 0xFE, 0x6F, 0xC1, 0x34, 0xFF]);
+        assert_eq!(records.recv().await.unwrap()[10..], [0x23, 0xF8, 0x6F, 0xC8, 0x34, 0xFF]);
+        assert_eq!(records.recv().await.unwrap()[10..], [0x23, 0xF8, 0x6F, 0xC1, 0x34, 0xFF]);
         let timer = watchdog.get().await.unwrap();
         assert_eq!((timer.running, timer.expired, timer.present), (false, 0x10, 0));
     })

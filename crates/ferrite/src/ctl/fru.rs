@@ -249,6 +249,7 @@ mod tests {
         let expected = "fru 0 (Mainboard)\nchassis.chassis_type       0\nchassis.part_number\nchassis.serial_number      C1\n";
         assert_eq!(shown, expected);
         let list = render(&vec![device]);
-        assert!(list.contains(" 0  Mainboard                       C1\n"), "{list}");
+        let cells: Vec<&str> = list.lines().nth(1).unwrap().split_whitespace().collect();
+        assert_eq!(cells, ["0", "Mainboard", "C1"]);
     }
 }

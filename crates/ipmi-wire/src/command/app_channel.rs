@@ -302,7 +302,8 @@ impl Decode for ChannelAccessChange {
         let channel = ChannelNumber::decode(reader)?;
         let [settings, limit] = reader.array()?;
         let access = match AccessSet::from_bits(settings >> 6)? {
-            Some(set) => Some((set, ChannelAccess::from_bytes(&[settings, limit])?)),
+            // The limit has a switch of its own.
+            Some(set) => Some((set, ChannelAccess::from_bytes(&[settings, 0])?)),
             None => None,
         };
         let privilege_limit = AccessSet::from_bits(limit >> 6)?.map(|set| (set, limit & 0x0F));
