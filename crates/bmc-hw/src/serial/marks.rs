@@ -21,6 +21,11 @@ impl Marks {
     /// Appends the data of `input` to `data`; how many breaks were among it. A character with a framing or parity error is kept as it
     /// came.
     pub fn take(&mut self, input: &[u8], data: &mut Vec<u8>) -> usize {
+        // Nearly always: text has no mark in it.
+        if self.0 == State::Data && !input.contains(&MARK) {
+            data.extend_from_slice(input);
+            return 0;
+        }
         let mut breaks = 0;
         for &byte in input {
             self.0 = match (self.0, byte) {

@@ -9,7 +9,7 @@ use std::{
 use bmc_dbus::console::{ConsoleProxy, DEFAULT_BACKLOG};
 use tokio::{
     net::UnixStream,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
 };
 
@@ -46,6 +46,27 @@ struct Session {
     keys_ended: bool,
     /// What became of breaks, to be said.
     told: (mpsc::Sender<String>, mpsc::Receiver<String>),
+    signals: Signals,
+}
+
+/// The signals that end a session, at whatever it is.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        let [terminate, interrupt, hang_up] =
+            [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        Ok(Self([terminate?, interrupt?, hang_up?]))
+    }
+
+    async fn any(&mut self) {
+        let [terminate, interrupt, hang_up] = &mut self.0;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    }
 }
 
 /// Why a connection is over.
@@ -63,6 +84,9 @@ pub(super) async fn run(id: &str, tail: Option<usize>) -> Result<Output, Failure
     let end = console.position().await.map_err(failed)?;
     let from = if tail.is_some() { 0 } else { end.saturating_sub(DEFAULT_BACKLOG) };
     let (mut attached, position) = resume(console, from).await.map_err(failed)?;
+    // Before the terminal is raw: from then on none may end this without its being given back.
+    let signals =
+        Signals::listen().map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))?;
     let terminal = RawTerminal::enter().map_err(|error| Failure::Failed(format!("the terminal: {error}")))?;
     let mut session = Session {
         id: id.to_owned(),
@@ -73,6 +97,7 @@ pub(super) async fn run(id: &str, tail: Option<usize>) -> Result<Output, Failure
         keys: terminal::keys(),
         keys_ended: false,
         told: mpsc::channel(4),
+        signals,
     };
     session.say(&format!("[console {id}; ~. ends the session, ~? shows more]\r\n"));
     if let Some(lines) = tail {
@@ -140,9 +165,6 @@ impl Session {
     }
 
     async fn serve(&mut self, attached: &Attached) -> io::Result<Ended> {
-        let (mut terminate, mut interrupt) =
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let mut hang_up = signal(SignalKind::hangup())?;
         let stream = &attached.stream;
         loop {
             // A pipe waits for the host; a person's keys are taken always, for there may be an escape among them.
@@ -165,9 +187,7 @@ impl Session {
                     },
                     None => self.keys_ended = true,
                 },
-                _ = terminate.recv() => return Ok(Ended::Quit),
-                _ = interrupt.recv() => return Ok(Ended::Quit),
-                _ = hang_up.recv() => return Ok(Ended::Quit),
+                () = self.signals.any() => return Ok(Ended::Quit),
             }
         }
     }
@@ -275,7 +295,7 @@ impl Session {
         tokio::select! {
             quit = keys => quit,
             () = tokio::time::sleep(RETRY) => false,
-            _ = tokio::signal::ctrl_c() => true,
+            () = self.signals.any() => true,
         }
     }
 }
