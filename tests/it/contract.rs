@@ -172,12 +172,17 @@ fn the_policy_lets_each_daemon_own_its_names_and_no_others() {
     let daemons = &stack.description.daemons;
     let daemon = |pid: u32| daemons.iter().find(|(_, of)| **of == pid).map(|(name, _)| name.clone());
     let owned = owned.into_iter().map(|(name, pid)| (name, daemon(pid).unwrap_or_else(|| pid.to_string())));
-    // netipmid's and consoled's are by prefix: the name has the interface's or the console's.
+    // netipmid's and consoled's are by prefix: the name has the interface's or the console's. kcsbridged's stand by name.
     let (channels, owned): (BTreeMap<_, _>, BTreeMap<_, _>) =
         owned.partition(|(name, _)| name.starts_with(bmc_dbus::names::ipmi::CHANNEL_PREFIX));
     let (consoles, owned): (BTreeMap<_, _>, BTreeMap<_, _>) =
         owned.into_iter().partition(|(name, _)| name.starts_with(bmc_dbus::names::console::SERVICE_PREFIX));
-    assert_eq!(owned, ownable());
-    assert_eq!(channels.values().collect::<Vec<_>>(), ["netipmid"]);
+    let (host_channels, ownable): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        ownable().into_iter().partition(|(name, _)| name.starts_with(bmc_dbus::names::ipmi::CHANNEL_PREFIX));
+    assert_eq!(owned, ownable);
+    let (of_lan, of_host): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        channels.into_iter().partition(|(name, _)| !host_channels.contains_key(name));
+    assert_eq!(of_lan.values().collect::<Vec<_>>(), ["netipmid"]);
+    assert_eq!(of_host, host_channels);
     assert_eq!(consoles.values().collect::<Vec<_>>(), ["consoled"]);
 }
