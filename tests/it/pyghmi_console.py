@@ -19,6 +19,8 @@ def type_keys(sol):
     while keys := os.read(0, 512):
         sol.send_data(keys)
     sol.close()
+    # Its loop would wait for ever.
+    os._exit(0)
 
 
 host, port, user = sys.argv[1:]
