@@ -183,7 +183,7 @@ fn content(device: &Device, fru: &Fru) -> Content {
     }
 }
 
-fn render(devices: &Vec<Device>) -> String {
+fn render(devices: &[Device]) -> String {
     const HEADER: [(&str, Align); 6] = [
         ("ID", Align::Right),
         ("NAME", Align::Left),
@@ -204,7 +204,7 @@ fn render_content(content: &Content) -> String {
     let mut text = format!("fru {} ({})\n", content.id, content.name);
     for (area, fields) in &content.areas {
         for (name, value) in fields {
-            text.push_str(&format!("{:<26} {value}", format!("{area}.{name}")).trim_end().to_owned());
+            text.push_str(format!("{:<26} {value}", format!("{area}.{name}")).trim_end());
             text.push('\n');
         }
     }
@@ -248,7 +248,7 @@ mod tests {
         let shown = render_content(&content(&device, &fru));
         let expected = "fru 0 (Mainboard)\nchassis.chassis_type       0\nchassis.part_number\nchassis.serial_number      C1\n";
         assert_eq!(shown, expected);
-        let list = render(&vec![device]);
+        let list = render(&[device]);
         let cells: Vec<&str> = list.lines().nth(1).unwrap().split_whitespace().collect();
         assert_eq!(cells, ["0", "Mainboard", "C1"]);
     }
