@@ -16,10 +16,10 @@ command! {
 command! {
     /// Get SOL Configuration Parameters (v2.0§26.3).
     GetSolConfiguration = TRANSPORT 0x22 "Get SOL Configuration Parameters", AtLeast(User),
-    SolParameterQuery => SolParameterValue
+    ParameterQuery => ParameterValue
 }
 
-pub use super::transport::{PARAMETER_NOT_SUPPORTED, PARAMETER_REVISION};
+pub use super::transport::{PARAMETER_NOT_SUPPORTED, PARAMETER_REVISION, ParameterQuery, ParameterValue};
 
 /// "Attempt to set the 'set in progress' value when not in the 'set complete' state".
 pub const SET_IN_PROGRESS: CompletionCode = CompletionCode(0x81);
@@ -53,63 +53,6 @@ impl Decode for SolParameterChange {
             parameter: reader.u8()?,
             data: reader.rest().to_vec(),
         })
-    }
-}
-
-/// Which parameter is asked for. No parameter of Serial over LAN has sets or blocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SolParameterQuery {
-    /// The channel.
-    pub channel: ChannelNumber,
-    /// Only the parameter's revision is wanted.
-    pub revision_only: bool,
-    /// The parameter's number, see [`SolParameter`].
-    pub parameter: u8,
-    /// Which one of a set; 0.
-    pub set: u8,
-    /// Which block of it; 0.
-    pub block: u8,
-}
-
-impl Encode for SolParameterQuery {
-    fn encode(&self, out: &mut Vec<u8>) {
-        let revision_only = u8::from(self.revision_only) << 7;
-        out.extend([revision_only | self.channel.0 & 0x0F, self.parameter, self.set, self.block]);
-    }
-}
-
-impl Decode for SolParameterQuery {
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {
-        let [channel, parameter, set, block] = reader.array()?;
-        Ok(Self {
-            channel: ChannelNumber(channel & 0x0F),
-            revision_only: channel & 0x80 != 0,
-            parameter,
-            set,
-            block,
-        })
-    }
-}
-
-/// The value of a parameter, as bytes: its form depends on the number, which the response does not repeat.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SolParameterValue {
-    /// The parameter's revision.
-    pub revision: u8,
-    /// What [`SolParameter`] encodes; empty where the revision alone was wanted.
-    pub data: Vec<u8>,
-}
-
-impl Encode for SolParameterValue {
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.push(self.revision);
-        out.extend(&self.data);
-    }
-}
-
-impl Decode for SolParameterValue {
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {
-        Ok(Self { revision: reader.u8()?, data: reader.rest().to_vec() })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
 command! {
     /// Get LAN Configuration Parameters (v2.0§23.2).
     GetLanConfiguration = TRANSPORT 0x02 "Get LAN Configuration Parameters", AtLeast(Operator),
-    LanParameterQuery => LanParameterValue
+    ParameterQuery => ParameterValue
 }
 
 /// "Parameter not supported" of the configuration commands.
@@ -19,14 +19,14 @@ pub const PARAMETER_NOT_SUPPORTED: CompletionCode = CompletionCode(0x80);
 /// The revision that this specification gives its LAN parameters: 1.1, "oldest revision compatible" first.
 pub const PARAMETER_REVISION: u8 = 0x11;
 
-/// Which parameter is asked for.
+/// Which parameter is asked for: of a LAN channel (v2.0§23.2), or of its Serial over LAN (v2.0§26.3), which has neither sets nor blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LanParameterQuery {
+pub struct ParameterQuery {
     /// The channel.
     pub channel: ChannelNumber,
     /// Only the parameter's revision is wanted.
     pub revision_only: bool,
-    /// The parameter's number, see [`LanParameter`].
+    /// The parameter's number, as `LanParameter` or `SolParameter` has it.
     pub parameter: u8,
     /// Which one of a set; 0 where there is no set.
     pub set: u8,
@@ -34,14 +34,14 @@ pub struct LanParameterQuery {
     pub block: u8,
 }
 
-impl Encode for LanParameterQuery {
+impl Encode for ParameterQuery {
     fn encode(&self, out: &mut Vec<u8>) {
         let revision_only = u8::from(self.revision_only) << 7;
         out.extend([revision_only | self.channel.0 & 0x0F, self.parameter, self.set, self.block]);
     }
 }
 
-impl Decode for LanParameterQuery {
+impl Decode for ParameterQuery {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {
         let [channel, parameter, set, block] = reader.array()?;
         Ok(Self {
@@ -56,21 +56,21 @@ impl Decode for LanParameterQuery {
 
 /// The value of a parameter, as bytes: its form depends on the number, which the response does not repeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LanParameterValue {
+pub struct ParameterValue {
     /// The parameter's revision.
     pub revision: u8,
-    /// What [`LanParameter`] encodes; empty where the revision alone was wanted.
+    /// What `LanParameter` or `SolParameter` encodes; empty where the revision alone was wanted.
     pub data: Vec<u8>,
 }
 
-impl Encode for LanParameterValue {
+impl Encode for ParameterValue {
     fn encode(&self, out: &mut Vec<u8>) {
         out.push(self.revision);
         out.extend(&self.data);
     }
 }
 
-impl Decode for LanParameterValue {
+impl Decode for ParameterValue {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {
         Ok(Self { revision: reader.u8()?, data: reader.rest().to_vec() })
     }

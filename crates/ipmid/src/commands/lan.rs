@@ -7,8 +7,8 @@ use ipmi_wire::{
     CompletionCode, Privilege,
     codec::Encode as _,
     command::transport::{
-        AddressSource, DynamicSource, GetLanConfiguration, Ipv6Entry, LanParameter, LanParameterQuery,
-        LanParameterValue, PARAMETER_NOT_SUPPORTED, PARAMETER_REVISION,
+        AddressSource, DynamicSource, GetLanConfiguration, Ipv6Entry, LanParameter, PARAMETER_NOT_SUPPORTED,
+        PARAMETER_REVISION, ParameterQuery, ParameterValue,
     },
 };
 
@@ -26,15 +26,15 @@ const IPV6_ENTRIES: u8 = 16;
 async fn get_lan_configuration(
     ipmid: &Ipmid,
     caller: &Caller,
-    query: LanParameterQuery,
-) -> Result<LanParameterValue, CompletionCode> {
+    query: ParameterQuery,
+) -> Result<ParameterValue, CompletionCode> {
     let channel = ipmid.channel(query.channel, caller)?;
     if channel.medium != ChannelMedium::Lan {
         return Err(CompletionCode::INVALID_DATA_FIELD);
     }
     let source = source(query.parameter).ok_or(PARAMETER_NOT_SUPPORTED)?;
     if query.revision_only {
-        return Ok(LanParameterValue { revision: PARAMETER_REVISION, data: Vec::new() });
+        return Ok(ParameterValue { revision: PARAMETER_REVISION, data: Vec::new() });
     }
     let lan = &ipmid.platform.lan;
     let parameter = match source {
@@ -46,7 +46,7 @@ async fn get_lan_configuration(
         Source::Set(_) => return Err(CompletionCode::PARAMETER_OUT_OF_RANGE),
         Source::Offer(parameter) => parameter(&lan.offer(&channel.name).await?),
     };
-    Ok(LanParameterValue { revision: PARAMETER_REVISION, data: parameter.to_bytes() })
+    Ok(ParameterValue { revision: PARAMETER_REVISION, data: parameter.to_bytes() })
 }
 
 /// What a parameter is made from.

@@ -7,9 +7,9 @@ use ipmi_wire::{
     command::{
         app_channel::ChannelNumber,
         sol_configuration::{
-            BitRate, GetSolConfiguration, PARAMETER_NOT_SUPPORTED, PARAMETER_REVISION, Progress, READ_ONLY,
-            SET_IN_PROGRESS, SetSolConfiguration, SolParameter, SolParameterChange, SolParameterQuery,
-            SolParameterValue,
+            BitRate, GetSolConfiguration, PARAMETER_NOT_SUPPORTED, PARAMETER_REVISION, ParameterQuery,
+            ParameterValue, Progress, READ_ONLY, SET_IN_PROGRESS, SetSolConfiguration, SolParameter,
+            SolParameterChange,
         },
     },
 };
@@ -42,19 +42,19 @@ pub(super) fn lan_channel<'a>(
 async fn get_sol_configuration(
     ipmid: &Ipmid,
     caller: &Caller,
-    query: SolParameterQuery,
-) -> Result<SolParameterValue, CompletionCode> {
+    query: ParameterQuery,
+) -> Result<ParameterValue, CompletionCode> {
     let channel = lan_channel(ipmid, query.channel, caller)?;
     if !SolParameter::NUMBERS.contains(&query.parameter) {
         return Err(PARAMETER_NOT_SUPPORTED);
     }
     if query.revision_only {
-        return Ok(SolParameterValue { revision: PARAMETER_REVISION, data: Vec::new() });
+        return Ok(ParameterValue { revision: PARAMETER_REVISION, data: Vec::new() });
     }
     let configuration = ipmid.platform.sol.configuration(&channel.name).await?;
     let parameter =
         parameter(query.parameter, channel.number, &configuration).ok_or(PARAMETER_NOT_SUPPORTED)?;
-    Ok(SolParameterValue { revision: PARAMETER_REVISION, data: parameter.to_bytes() })
+    Ok(ParameterValue { revision: PARAMETER_REVISION, data: parameter.to_bytes() })
 }
 
 fn parameter(number: u8, channel: u8, of: &Configuration) -> Option<SolParameter> {

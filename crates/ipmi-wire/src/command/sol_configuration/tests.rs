@@ -4,8 +4,8 @@ use super::*;
 
 reads_back! {
     changes_read_back: SolParameterChange;
-    queries_read_back: SolParameterQuery;
-    values_read_back: SolParameterValue;
+    queries_read_back: ParameterQuery;
+    values_read_back: ParameterValue;
 }
 
 proptest! {
@@ -24,7 +24,7 @@ fn ipmitools_sol_set_retry_interval_and_info() {
     assert_eq!(change.to_bytes(), [0x0E, 0x04, 0x07, 0x32]);
     assert_eq!(SolParameter::read(4, &change.data), Ok(SolParameter::Retry { count: 7, interval: 50 }));
     let query =
-        SolParameterQuery { channel: ChannelNumber(1), revision_only: true, parameter: 5, set: 0, block: 0 };
+        ParameterQuery { channel: ChannelNumber(1), revision_only: true, parameter: 5, set: 0, block: 0 };
     assert_eq!(query.to_bytes(), [0x81, 0x05, 0x00, 0x00]);
 }
 

@@ -3,8 +3,8 @@ use proptest::prelude::*;
 use super::*;
 
 reads_back! {
-    lan_parameter_queries_read_back: LanParameterQuery;
-    lan_parameter_values_read_back: LanParameterValue;
+    lan_parameter_queries_read_back: ParameterQuery;
+    lan_parameter_values_read_back: ParameterValue;
 }
 
 proptest! {
@@ -48,8 +48,8 @@ fn lan_parameters_have_the_bytes_of_the_specification() {
 
 #[test]
 fn a_query_for_the_revision_alone_has_the_top_bit_of_the_channel() {
-    let query = LanParameterQuery::from_bytes(&[0x81, 3, 0, 0]).unwrap();
+    let query = ParameterQuery::from_bytes(&[0x81, 3, 0, 0]).unwrap();
     assert!(query.revision_only);
     assert_eq!((query.channel, query.parameter), (ChannelNumber(1), 3));
-    assert_eq!(LanParameterQuery::from_bytes(&[1, 3, 0]), Err(CompletionCode::REQUEST_DATA_LENGTH_INVALID));
+    assert_eq!(ParameterQuery::from_bytes(&[1, 3, 0]), Err(CompletionCode::REQUEST_DATA_LENGTH_INVALID));
 }
