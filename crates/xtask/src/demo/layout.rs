@@ -158,9 +158,12 @@ impl Layout {
         // One socket takes IPv4 and IPv6, and bound to the loopback device it is not open to the network.
         let listen = if has_ipv6() { format!("[::]:{port}") } else { format!("127.0.0.1:{port}") };
         let interface = primary_interface();
+        let beside = options.board.parent().unwrap_or(Path::new("."));
+        // What the board's vendor says of its consoles, where anything is said.
+        let consoles = fs::read_to_string(beside.join("netipmid.toml")).unwrap_or_default();
         let netipmid = format!(
             "interface = \"lo\"\nchannel = \"{interface}\"\nlisten = \"{listen}\"\nbind_to_device = true\n\
-             cipher_suites = [{suites}]\n"
+             cipher_suites = [{suites}]\n{consoles}"
         );
         // The simulated front panel is wired to the host as well.
         let powerd = format!("gpio = \"unix:{dir}/run/gpio.sock\"\nbutton_passthrough = false\n");
@@ -181,7 +184,6 @@ impl Layout {
             write_private(&self.etc().join(name), &text)?;
         }
         write_private(&self.password_file(), &login.password)?;
-        let beside = options.board.parent().unwrap_or(Path::new("."));
         for name in ["board.json", "power-config.json"] {
             let from = beside.join(name);
             fs::copy(&from, self.etc().join(name))

@@ -12,11 +12,33 @@ const PER_BUS: usize = 8;
 const FIRST_BUS: usize = 10;
 const FIRST_ADDRESS: usize = 0x48;
 
-/// Writes `sim.toml`, `board.json` and `power-config.json` of a board with `sensors` sensors to `dir`.
+/// How the host's serial console behaves, and who may watch it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Console {
+    /// Prints as fast as it is read, to one SOL instance.
+    Fast,
+    /// Prints at [`BAUD`], to [`WATCHERS`] SOL instances.
+    Watched,
+}
+
+/// Bits per second, ten for each byte.
+pub(super) const BAUD: usize = 115_200;
+pub(super) const WATCHERS: usize = 3;
+
+impl Console {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Watched => "watched",
+        }
+    }
+}
+
+/// Writes `sim.toml`, `board.json`, `power-config.json` and `netipmid.toml` of a board with `sensors` sensors to `dir`.
 ///
 /// # Errors
 /// Where the two-socket board cannot be read, or `dir` not written.
-pub(super) fn write(dir: &Path, sensors: usize) -> anyhow::Result<()> {
+pub(super) fn write(dir: &Path, sensors: usize, console: Console) -> anyhow::Result<()> {
     let from = workspace::root().join("tests/boards/two-socket");
     let read = |name: &str| {
         let path = from.join(name);
@@ -32,7 +54,13 @@ pub(super) fn write(dir: &Path, sensors: usize) -> anyhow::Result<()> {
         exposes.push(described(number));
         sim.push_str(&simulated(number));
     }
+    let mut netipmid = String::new();
+    if console == Console::Watched {
+        sim.push_str(&format!("\n[console]\nbaud = {BAUD}\n"));
+        netipmid.push_str(&format!("consoles = {:?}\n", ["default"; WATCHERS]));
+    }
     fs::create_dir_all(dir)?;
+    fs::write(dir.join("netipmid.toml"), netipmid)?;
     fs::write(dir.join("board.json"), serde_json::to_vec_pretty(&board)?)?;
     fs::write(dir.join("sim.toml"), sim)?;
     fs::write(dir.join("power-config.json"), read("power-config.json")?)?;

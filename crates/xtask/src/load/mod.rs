@@ -1,13 +1,16 @@
-//! `cargo xtask load`: what a release build does with commands, logins, garbage and memory, beside what is wanted.
+//! `cargo xtask load`: what a release build does with commands, logins, consoles, garbage and memory, beside what is wanted.
 
+mod agent;
 mod board;
+mod guest;
 mod machine;
+mod options;
 mod report;
+mod sol;
 mod usage;
 
 use std::{
     ffi::OsString,
-    fs,
     path::{Path, PathBuf},
     process::Command,
     thread::sleep,
@@ -15,7 +18,6 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use lexopt::prelude::{Long, Short, ValueExt as _};
 use serde_json::{Value, json};
 
 use crate::{
@@ -23,21 +25,10 @@ use crate::{
     step::step,
     workspace,
 };
-use report::{Figures, Target};
+use board::Console;
+use options::Options;
+use report::{Record, Target};
 use usage::Processes;
-
-const USAGE: &str = "\
-measures a release build on a simulated board of 100 sensors, and prints the figures beside their targets; it never judges
-
-usage: cargo xtask load [options]
-
-  --rounds N      how often everything is measured, interleaved; the table has the medians (default 5)
-  --binaries DIR  measure the `ferrite` and `bmc-sim` in DIR, to compare builds, rather than build
-  --port N        UDP port of the stack (default: 6230, or the next free one)
-
-Other work on the machine makes the figures worse: the table tells the load before and after. Raw figures: target/load.json.
-CARGO_PROFILE_RELEASE_LTO=thin builds faster, for a first look.
-";
 
 const SENSORS: usize = 100;
 const SDR_LISTS: u32 = 5;
@@ -52,48 +43,51 @@ const IDLE_GROWTH: Duration = Duration::from_secs(180);
 const SIMULATED: &str = "bmc-sim";
 const BUS: &str = "dbus-daemon";
 
-struct Options {
-    rounds: usize,
-    port: Option<u16>,
-    binaries: Option<PathBuf>,
+/// What the stack is that something is measured on.
+#[derive(Clone, Copy)]
+struct Setup {
+    console: Console,
+    /// Whether a Linux guest is the host.
+    guest: bool,
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// What could not be built, started or measured. A missed target is no error.
+/// What could not be built, started or measured, after the table of what was. A missed target is no error.
 pub fn main(arguments: Vec<OsString>) -> anyhow::Result<()> {
-    let mut options = Options { rounds: 5, port: None, binaries: None };
-    let mut parser = lexopt::Parser::from_args(arguments);
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Short('h') | Long("help") => {
-                print!("{USAGE}");
-                return Ok(());
-            }
-            Long("rounds") => options.rounds = parser.value()?.parse()?,
-            Long("binaries") => options.binaries = Some(parser.value()?.into()),
-            Long("port") => options.port = Some(parser.value()?.parse()?),
-            other => return Err(other.unexpected()).context("hint: cargo xtask load --help"),
-        }
-    }
+    let Some(options) = Options::parse(arguments)? else {
+        print!("{}", options::USAGE);
+        return Ok(());
+    };
     let client = step("building the load client", build_client)?;
-    let stack = start(&options)?;
-    let mut bench = Bench::new(client, stack);
     let (machine, load) = (machine::describe(), machine::load_average());
-    bench.measure(options.rounds)?;
+    let mut record = Record::default();
+    let measured = measure(&options, &client, &mut record);
     let loads = json!({ "before": load, "after": machine::load_average() });
     let path = workspace::target_dir(true)?.with_file_name("load.json");
-    let raw =
-        json!({ "machine": machine, "load_average": loads, "figures": bench.figures, "raw": bench.raw });
-    fs::write(&path, serde_json::to_vec_pretty(&raw)?)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    bench.stack.stop()?;
+    record.save(&path, &machine, &loads)?;
     print!(
         "{}\nmachine {machine}\nload average {loads}\nraw figures: {}\n",
-        bench.figures.table(),
+        record.figures.table(),
         path.display()
     );
+    measured
+}
+
+/// Each part on a stack of its own, one after the other.
+fn measure(options: &Options, client: &Path, record: &mut Record) -> anyhow::Result<()> {
+    let rounds = options.rounds;
+    let mut on = |setup: Setup, work: &dyn Fn(&mut Bench) -> anyhow::Result<()>| {
+        let stack = start(options, setup)?;
+        work(&mut Bench::new(client, &stack, record))?;
+        stack.stop()
+    };
+    on(Setup { console: Console::Fast, guest: false }, &|bench| bench.measure(rounds))?;
+    on(Setup { console: Console::Watched, guest: false }, &|bench| bench.watchers(rounds))?;
+    if options.guest {
+        on(Setup { console: Console::Fast, guest: true }, &|bench| bench.guest(rounds))?;
+    }
     Ok(())
 }
 
@@ -103,35 +97,33 @@ fn build_client() -> anyhow::Result<PathBuf> {
     Ok(workspace::target_dir(true)?.join("ferrite-load"))
 }
 
-fn start(options: &Options) -> anyhow::Result<Stack> {
-    let boards = workspace::target_dir(true)?.with_file_name("load-board");
-    board::write(&boards, SENSORS)?;
+fn start(options: &Options, setup: Setup) -> anyhow::Result<Stack> {
+    let boards = workspace::target_dir(true)?.with_file_name("load-board").join(setup.console.name());
+    board::write(&boards, SENSORS, setup.console)?;
     let defaults = demo::Options::default();
     let state_dir = defaults.state_dir.with_file_name(format!("ferrite-load-{}", nix::unistd::geteuid()));
     let board = boards.join("sim.toml");
-    let demo =
-        demo::Options { mode: Mode::Tied, release: true, port: options.port, board, state_dir, ..defaults };
+    let (mode, port, host) = (Mode::Tied, options.port, setup.guest);
+    let demo = demo::Options { mode, release: true, port, board, host, state_dir, ..defaults };
     match &options.binaries {
         Some(binaries) => step("starting", || Stack::start(&demo, binaries)),
         None => demo::start(&demo),
     }
 }
 
-struct Bench {
-    client: PathBuf,
-    stack: Stack,
+struct Bench<'run> {
+    client: &'run Path,
+    stack: &'run Stack,
     /// Ours and the bus.
     servers: Processes,
-    figures: Figures,
-    /// As the load client printed them, and use by process.
-    raw: Vec<Value>,
+    record: &'run mut Record,
 }
 
-impl Bench {
-    fn new(client: PathBuf, stack: Stack) -> Self {
+impl<'run> Bench<'run> {
+    fn new(client: &'run Path, stack: &'run Stack, record: &'run mut Record) -> Self {
         let mut servers = stack.description().daemons.clone();
         servers.remove(SIMULATED);
-        Self { client, stack, servers, figures: Figures::default(), raw: Vec::new() }
+        Self { client, stack, servers, record }
     }
 
     fn measure(&mut self, rounds: usize) -> anyhow::Result<()> {
@@ -160,8 +152,8 @@ impl Bench {
         step(over, || work(self))?;
         let grown = usage::growth(&before, &usage::anonymous_of(&self.servers)?);
         let all = millions(grown.values().sum::<u64>() * 1_000_000);
-        self.figures.add(format!("memory: growth over {over}"), "KiB", Target::AtMost(0.0), all);
-        self.raw.push(json!({ "over": over, "growth_kib": grown }));
+        self.record.figures.add(format!("memory: growth over {over}"), "KiB", Target::AtMost(0.0), all);
+        self.record.raw.push(json!({ "over": over, "growth_kib": grown }));
         Ok(())
     }
 
@@ -180,7 +172,8 @@ impl Bench {
             &logins,
             "per_second",
         )?;
-        self.sdr_lists()
+        self.sdr_lists()?;
+        self.sol()
     }
 
     /// The host's commands through the VM protocol: what KCS takes, less the registers.
@@ -202,11 +195,11 @@ impl Bench {
     /// Has the load client measure, and takes the one line that it prints.
     fn client(&mut self, words: &[&str]) -> anyhow::Result<Value> {
         let about = self.stack.description();
-        let mut command = Command::new(&self.client);
+        let mut command = Command::new(self.client);
         command.args(words).args(["--json", "--host", &about.host, "--port", &about.port.to_string()]);
         command.args(["--user", &about.user, "--password-file"]).arg(self.stack.password_file());
         let printed: Value = serde_json::from_str(&workspace::output(&mut command)?)?;
-        self.raw.push(printed.clone());
+        self.record.raw.push(printed.clone());
         Ok(printed)
     }
 
@@ -219,7 +212,7 @@ impl Bench {
         field: &str,
     ) -> anyhow::Result<()> {
         let value = printed[field].as_f64().with_context(|| format!("the load client gives no {field}"))?;
-        self.figures.add(what, unit, target, value);
+        self.record.figures.add(what, unit, target, value);
         Ok(())
     }
 
@@ -233,9 +226,14 @@ impl Bench {
         let elapsed = start.elapsed().as_secs_f64() * 1e3 / f64::from(SDR_LISTS);
         let used = usage::growth(&before, &usage::cpu_ns(&self.servers)?);
         let each = millions(used.values().sum()) / f64::from(SDR_LISTS);
-        self.figures.add(format!("sdr elist of {SENSORS}: server CPU"), "ms", Target::AtMost(25.0), each);
-        self.figures.add(format!("sdr elist of {SENSORS}: elapsed"), "ms", Target::None, elapsed);
-        self.raw.push(json!({ "sdr_lists": SDR_LISTS, "cpu_ns": used }));
+        self.record.figures.add(
+            format!("sdr elist of {SENSORS}: server CPU"),
+            "ms",
+            Target::AtMost(25.0),
+            each,
+        );
+        self.record.figures.add(format!("sdr elist of {SENSORS}: elapsed"), "ms", Target::None, elapsed);
+        self.record.raw.push(json!({ "sdr_lists": SDR_LISTS, "cpu_ns": used }));
         Ok(())
     }
 
@@ -261,12 +259,22 @@ impl Bench {
     /// MiB of all daemons together, the bus apart from them.
     fn memory(&mut self, when: &str, target: Target) -> anyhow::Result<f64> {
         let mut pss = usage::pss_of(&self.servers)?;
-        self.raw.push(json!({ "pss_kib": pss, "when": when }));
+        self.record.raw.push(json!({ "pss_kib": pss, "when": when }));
         let bus = pss.remove(BUS).unwrap_or(0);
         let mib = |kib: u64| millions(kib * 1_000_000 / 1024);
         let daemons = mib(pss.values().sum());
-        self.figures.add(format!("memory (PSS) of {} daemons, {when}", pss.len()), "MiB", target, daemons);
-        self.figures.add(format!("memory (PSS) of dbus-daemon, {when}"), "MiB", Target::None, mib(bus));
+        self.record.figures.add(
+            format!("memory (PSS) of {} daemons, {when}", pss.len()),
+            "MiB",
+            target,
+            daemons,
+        );
+        self.record.figures.add(
+            format!("memory (PSS) of dbus-daemon, {when}"),
+            "MiB",
+            Target::None,
+            mib(bus),
+        );
         Ok(daemons)
     }
 
@@ -278,12 +286,12 @@ impl Bench {
         let woken = usage::growth(&woken, &usage::wakeups(&self.servers)?);
         let seconds = IDLE.as_secs_f64();
         let busy = millions(cpu.values().sum()) / seconds;
-        self.figures.add("idle: CPU of all servers", "ms/s", Target::None, busy);
+        self.record.figures.add("idle: CPU of all servers", "ms/s", Target::None, busy);
         for (name, count) in &woken {
             let each = millions(count * 1_000_000) / seconds;
-            self.figures.add(format!("idle: wakeups of {name}"), "/s", Target::None, each);
+            self.record.figures.add(format!("idle: wakeups of {name}"), "/s", Target::None, each);
         }
-        self.raw.push(json!({ "idle_seconds": seconds, "cpu_ns": cpu, "wakeups": woken }));
+        self.record.raw.push(json!({ "idle_seconds": seconds, "cpu_ns": cpu, "wakeups": woken }));
         Ok(())
     }
 
@@ -294,7 +302,7 @@ impl Bench {
         let lines = usage::lines_in(logs)?.saturating_sub(before);
         self.add("login after 100,000 mutated datagrams", "us", Target::None, &login, "p50_us")?;
         let lines = u32::try_from(lines).unwrap_or(u32::MAX);
-        self.figures.add("log lines that they caused", "", Target::None, f64::from(lines));
+        self.record.figures.add("log lines that they caused", "", Target::None, f64::from(lines));
         // A daemon that has ended has no memory to read.
         self.memory("after 100,000 mutated datagrams", Target::None)?;
         Ok(())

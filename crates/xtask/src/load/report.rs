@@ -1,8 +1,10 @@
 //! The figures beside what is wanted of them.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, fs, path::Path};
 
+use anyhow::Context as _;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 /// What is wanted of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -12,6 +14,27 @@ pub(super) enum Target {
     AtLeast(f64),
     /// For the reader's information.
     None,
+}
+
+/// All that was measured.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pub(super) figures: Figures,
+    /// As the load client printed them, and use by process.
+    pub(super) raw: Vec<Value>,
+}
+
+impl Record {
+    /// Writes everything to `path`.
+    ///
+    /// # Errors
+    /// Where that cannot be written.
+    pub(super) fn save(&self, path: &Path, machine: &Value, loads: &Value) -> anyhow::Result<()> {
+        let Self { figures, raw } = self;
+        let all = json!({ "machine": machine, "load_average": loads, "figures": figures, "raw": raw });
+        fs::write(path, serde_json::to_vec_pretty(&all)?)
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
 }
 
 /// One figure, measured once a round.
