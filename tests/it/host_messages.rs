@@ -1,11 +1,14 @@
 //! The host's message services, by a client that is the virtual machine: flags, events, restriction.
 
-use ipmi_wire::vm_serial::Control;
-use system_tests::VmHost;
+use ipmi_wire::{Lun, NetFn, lan_message::LanMessage, vm_serial::Control};
+use system_tests::{
+    VmHost,
+    remote_console::{Request, Session},
+};
 
 use crate::{
     host_interface::connect,
-    support::{Running, shared},
+    support::{Running, eventually, login, shared},
 };
 
 const APP: u8 = 0x06;
@@ -54,6 +57,44 @@ fn an_event_comes_to_the_host_by_attention_flags_and_buffer() {
     assert_eq!((record.len(), &record[10..13]), (16, &[0x13, 0x5A, 0x6F][..]));
     attention_becomes(&mut host, false);
     assert_eq!(ask(&mut host, APP, 0x31, &[]).unwrap(), [0]);
+}
+
+#[test]
+fn the_host_asks_a_remote_console_and_gets_its_response() {
+    // Its own: a reset of the host, which other tests do, ends the reception.
+    let stack = Running::start();
+    let mut host = probed(&stack);
+    let mut console = Session::open(&login(&stack, stack.description.port)).unwrap();
+    let current = Request { net_fn: NetFn::APP, command: 0x3D, data: vec![0] };
+    let (code, info) = console.execute(&current).unwrap();
+    assert_eq!(code, 0);
+    let handle = info[0];
+    let mut bytes = vec![0x01, handle];
+    let request = LanMessage {
+        to: 0x81,
+        to_lun: Lun::BMC,
+        net_fn: NetFn::APP,
+        from: 0x20,
+        from_lun: Lun::SMS,
+        sequence: 21,
+        command: 0x01,
+        data: &[7],
+    };
+    request.emit(&mut bytes);
+    assert_eq!(ask(&mut host, APP, 0x34, &bytes), Err(0xD3), "reception is off");
+    assert_eq!(ask(&mut host, APP, 0x32, &[1, 1]).unwrap(), [1, 1]);
+    assert_eq!(ask(&mut host, APP, 0x34, &bytes), Ok(vec![]));
+    let asked = console.answer_host(&[0, 0xAB]).unwrap();
+    assert_eq!((asked.net_fn, asked.command, asked.data), (NetFn::APP, 0x01, vec![7]));
+    // By the flag and not by attention, which an event can hold already.
+    eventually("the response", || ask(&mut host, APP, 0x31, &[]).unwrap()[0] & 0x01 != 0);
+    let received = ask(&mut host, APP, 0x33, &[]).unwrap();
+    let mut response = Vec::new();
+    request.response(&[0, 0xAB]).emit(&mut response);
+    assert_eq!((received[0] & 0x0F, received[1], &received[2..]), (1, handle, &response[..]));
+    assert_eq!(ask(&mut host, APP, 0x32, &[1, 0]).unwrap(), [1, 0]);
+    console.close().unwrap();
+    assert_eq!(ask(&mut host, APP, 0x34, &bytes), Err(0x80), "the session is gone");
 }
 
 #[test]

@@ -36,6 +36,7 @@ const USERS: &str = "org.ferrite.Users";
 const CREDENTIALS: &str = "org.ferrite.Credentials.Snapshot";
 const CHANNEL: &str = "xyz.openbmc_project.Ipmi.Channel.eth0";
 const CONSOLE: &str = "xyz.openbmc_project.Console.default";
+const SEND_MESSAGE: &str = "org.ferrite.Ipmi.LanChannel.SendMessage";
 const CLOSE_SESSION: &str = "org.ferrite.Ipmi.LanChannel.CloseSession";
 
 /// A bus with the policy, on which this process, as root, owns every name that the policy speaks of.
@@ -155,6 +156,7 @@ fn commands_come_from_channels_and_act_through_ipmid() {
         assert_eq!(rig.may_call(user, CORE, EXECUTE), executes, "{user}");
         assert_eq!(rig.may_call(user, CORE, CONNECT), executes, "{user}");
     }
+    assert!(!rig.may_call("root", CHANNEL, SEND_MESSAGE), "only the host speaks to sessions");
     assert!(
         rig.may_call("seld", CORE, "org.ferrite.Ipmi.SensorNumbers.Get")
             && !rig.may_call("seld", CORE, EXECUTE)
@@ -163,6 +165,7 @@ fn commands_come_from_channels_and_act_through_ipmid() {
         assert_eq!(rig.may_call(user, HOST, SET), acts, "{user}");
         assert_eq!(rig.may_call(user, SENSORS, SET), acts, "{user}");
         assert_eq!(rig.may_call(user, CHANNEL, SET), acts, "{user} closes a session");
+        assert_eq!(rig.may_call(user, CHANNEL, SEND_MESSAGE), acts, "{user} speaks as the host");
         assert_eq!(rig.may_call(user, USERS, "org.ferrite.UserTable.SetPassword"), acts, "{user}");
         assert_eq!(
             rig.may_call(user, "xyz.openbmc_project.Logging.IPMI", "org.ferrite.EventLog.Clear"),

@@ -51,6 +51,8 @@ pub trait LanChannel {
     fn close_session(&self, session_id: u32) -> zbus::Result<()>;
     /// Ends a payload, whatever session it is of.
     fn deactivate_payload(&self, payload_type: u8, instance: u8) -> zbus::Result<()>;
+    /// Sends a LAN message to the console of the session with this handle.
+    fn send_message(&self, handle: u8, message: &[u8]) -> zbus::Result<()>;
     /// The payloads that are active now, beside IPMI's own.
     #[zbus(property(emits_changed_signal = "false"))]
     fn payloads(&self) -> zbus::Result<Vec<ListedPayload>>;

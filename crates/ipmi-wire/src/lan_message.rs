@@ -66,6 +66,16 @@ impl<'a> LanMessage<'a> {
         out.push(sum);
     }
 
+    /// Whether it goes to the host's software: by its software ID, or by the BMC's LUN of the receive message queue (v2.0§6.13).
+    pub fn is_to_host(&self) -> bool {
+        is_system_software(self.to) || (self.to, self.to_lun) == (BMC, Lun::SMS)
+    }
+
+    /// Whether the host's software is its sender, so that a response finds back to it.
+    pub fn is_from_host(&self) -> bool {
+        is_system_software(self.from) || (self.from, self.from_lun) == (BMC, Lun::SMS)
+    }
+
     /// The response to this request that carries `data`, completion code first.
     pub fn response<'d>(&self, data: &'d [u8]) -> LanMessage<'d> {
         LanMessage {
@@ -79,6 +89,11 @@ impl<'a> LanMessage<'a> {
             data,
         }
     }
+}
+
+/// Whether an address is a software ID of system management software (v2.0§5.5, table 5-4).
+const fn is_system_software(address: u8) -> bool {
+    matches!(address, 0x41..=0x5F) && address & 1 == 1
 }
 
 /// The byte that makes the sum of `bytes` and itself zero (v2.0§13.8).
@@ -127,6 +142,15 @@ mod tests {
         let response = GET_DEVICE_ID.response(&[0xC1]);
         assert_eq!((response.to, response.from), (0x81, BMC));
         assert_eq!((response.net_fn.value(), response.sequence, response.command), (7, 1, 1));
+    }
+
+    #[test]
+    fn the_hosts_software_has_ids_and_a_lun_of_the_bmcs() {
+        let to = |to, to_lun| LanMessage { to, to_lun, ..GET_DEVICE_ID }.is_to_host();
+        assert_eq!((to(BMC, Lun::SMS), to(0x41, Lun::BMC), to(0x5F, Lun::BMC)), (true, true, true));
+        assert_eq!((to(BMC, Lun::BMC), to(0x42, Lun::SMS), to(0x61, Lun::BMC)), (false, false, false));
+        let from = |from, from_lun| LanMessage { from, from_lun, ..GET_DEVICE_ID }.is_from_host();
+        assert_eq!((from(BMC, Lun::SMS), from(0x41, Lun::BMC), from(BMC, Lun::BMC)), (true, true, false));
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Audit {
     /// Records an event other than a request.
     pub(crate) fn record(&mut self, channel: &str, event: &Event) {
         let budget = match event {
-            Event::Request(_) | Event::SolInput(..) | Event::SolDrained(_) => return,
+            Event::Request(_) | Event::Message(_) | Event::SolInput(..) | Event::SolDrained(_) => return,
             Event::SessionOpened(_) | Event::SessionClosed(..) => &mut self.sessions,
             Event::SolOpened(_) | Event::SolClosed(..) => &mut self.consoles,
             Event::LoginFailed { .. } => &mut self.failures,
@@ -46,7 +46,7 @@ impl Audit {
 fn write(channel: &str, event: &Event) {
     let shown = |name: &[u8]| name.escape_ascii().to_string();
     match event {
-        Event::Request(_) | Event::SolInput(..) | Event::SolDrained(_) => {}
+        Event::Request(_) | Event::Message(_) | Event::SolInput(..) | Event::SolDrained(_) => {}
         Event::SolOpened(sol) => tracing::info!(
             channel, user = shown(&sol.session.user_name), source = %sol.session.peer, instance = sol.instance,
             encrypted = sol.encrypted, session = format_args!("{:08x}", sol.session.id), "SOL activated"

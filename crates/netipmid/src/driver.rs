@@ -7,9 +7,9 @@ use bmc_dbus::{
     execute::{Call, Options, Reply},
 };
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
-use ipmi_wire::CompletionCode;
+use ipmi_wire::{CompletionCode, Lun};
 use ring::rand::{SecureRandom as _, SystemRandom};
-use rmcp_session::{Event, Random, RandomFailed, Request, RequestToken};
+use rmcp_session::{Event, Message, Random, RandomFailed, Request, RequestToken, SessionRef};
 use tokio::time::Sleep;
 
 use crate::{
@@ -26,6 +26,9 @@ const BATCH: usize = 32;
 /// The longest datagram taken; IPMI messages over LAN are a few hundred bytes at most.
 const DATAGRAM: usize = 2048;
 
+/// Consoles' responses that are under way to ipmid at once; what comes beside them is dropped, as the network may drop it.
+const DELIVERIES: usize = 8;
+
 struct Answer {
     token: RequestToken,
     result: Result<Reply, ExecuteError>,
@@ -33,7 +36,14 @@ struct Answer {
 
 type Running = FuturesUnordered<Pin<Box<dyn Future<Output = Answer> + Send>>>;
 
-struct Kernel(SystemRandom);
+/// The kernel's random bytes.
+pub(crate) struct Kernel(SystemRandom);
+
+impl Kernel {
+    pub(crate) fn new() -> Self {
+        Self(SystemRandom::new())
+    }
+}
 
 impl Random for Kernel {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), RandomFailed> {
@@ -47,8 +57,9 @@ pub(crate) async fn drive(channel: Arc<LanChannel>, socket: Socket) -> anyhow::R
         channel,
         socket,
         timer: None,
-        random: Kernel(SystemRandom::new()),
+        random: Kernel::new(),
         running: FuturesUnordered::new(),
+        deliveries: FuturesUnordered::new(),
         audit: Audit::default(),
         links: Links::default(),
     };
@@ -67,6 +78,8 @@ struct Driver {
     random: Kernel,
     /// Bounded by the endpoint: one request of each session, and a few outside sessions.
     running: Running,
+    /// Consoles' responses on their way to the host's queue, at most [`DELIVERIES`].
+    deliveries: FuturesUnordered<Pin<Box<dyn Future<Output = ()> + Send>>>,
     audit: Audit,
     links: Links,
 }
@@ -82,6 +95,7 @@ impl Driver {
         };
         tokio::select! {
             Some(answer) = self.running.next(), if !self.running.is_empty() => self.answer(answer),
+            Some(()) = self.deliveries.next(), if !self.deliveries.is_empty() => {}
             ready = self.socket.readable() => {
                 let ready = ready?;
                 receive(ready, &self.channel, &mut self.random);
@@ -139,6 +153,10 @@ impl Driver {
         while let Some(event) = endpoint.poll_event() {
             match event {
                 Event::Request(request) => self.running.push(Box::pin(execute(line.clone(), request))),
+                Event::Message(message) if self.deliveries.len() < DELIVERIES => {
+                    self.deliveries.push(Box::pin(deliver(line.clone(), message)));
+                }
+                Event::Message(message) => tracing::debug!("dropped, too many at once: {message:?}"),
                 Event::SolInput(..) | Event::SolDrained(_) => self.links.follow(&self.channel, &event),
                 event => {
                     self.links.follow(&self.channel, &event);
@@ -179,21 +197,37 @@ fn receive(mut ready: Ready<'_>, channel: &LanChannel, random: &mut Kernel) {
 
 async fn execute(line: Option<DirectLine>, request: Request) -> Answer {
     let Request { token, session, net_fn, lun, command, data, .. } = request;
-    let options = match session {
-        Some(session) => Options {
-            user_id: Some(session.user_slot.into()),
-            privilege: Some((session.privilege as u8).into()),
-            session_id: Some(session.id),
-            ..Options::default()
-        },
-        None => Options { privilege: Some(0), ..Options::default() },
-    };
+    let options = session.map_or(Options { privilege: Some(0), ..Options::default() }, options_of);
     let call = Call { net_fn: net_fn.value(), lun: lun.value(), command, data, options };
     let result = match line {
         Some(line) => line.execute(call).await,
         None => Err(ExecuteError::Absent),
     };
     Answer { token, result }
+}
+
+fn options_of(session: SessionRef) -> Options {
+    Options {
+        user_id: Some(session.user_slot.into()),
+        privilege: Some((session.privilege as u8).into()),
+        session_id: Some(session.id),
+        ..Options::default()
+    }
+}
+
+/// Hands a console's response to ipmid for the host's queue: whole, as data, to the LUN of that queue.
+async fn deliver(line: Option<DirectLine>, message: Message) {
+    let Message { session, net_fn, command, bytes } = message;
+    let (lun, options) = (Lun::SMS.value(), options_of(session));
+    let call = Call { net_fn: net_fn.value(), lun, command, data: bytes, options };
+    let Some(line) = line else { return };
+    match line.execute(call).await {
+        Ok(Reply { completion_code: 0, .. }) => {}
+        Ok(Reply { completion_code, .. }) => {
+            tracing::debug!("a console's response to the host was refused: {completion_code:02X}h");
+        }
+        Err(error) => tracing::debug!("a console's response did not get to the host: {error}"),
+    }
 }
 
 fn completion_code(error: &ExecuteError) -> CompletionCode {

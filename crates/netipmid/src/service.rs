@@ -13,7 +13,7 @@ use ipmi_wire::rmcp_plus::PayloadType;
 use rmcp_session::{SessionState, SolSummary};
 use zbus::{Connection, fdo};
 
-use crate::{channel::LanChannel, credentials, neighbors::Neighbors, sessions, sol};
+use crate::{channel::LanChannel, credentials, driver::Kernel, neighbors::Neighbors, sessions, sol};
 
 /// Serves on `connection` until it closes; calls `ready` once the channel's name is owned.
 ///
@@ -116,6 +116,11 @@ impl Lan {
             return Ok(());
         }
         Err(fdo::Error::InvalidArgs(format!("instance {instance} of payload {payload_type} is not active")))
+    }
+
+    fn send_message(&self, handle: u8, message: Vec<u8>) -> fdo::Result<()> {
+        let sent = self.0.act(|endpoint| endpoint.send_message(handle, &message, &mut Kernel::new()));
+        sent.map_err(|error| fdo::Error::InvalidArgs(format!("session handle {handle}: {error}")))
     }
 
     /// The sessions of this instant; the objects follow a little later.

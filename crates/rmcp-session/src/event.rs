@@ -24,6 +24,8 @@ pub struct Transmit {
 pub enum Event {
     /// A command to execute; answered with [`crate::Endpoint::respond`].
     Request(Request),
+    /// A console's response to the host's software; the host asked by [`crate::Endpoint::send_message`].
+    Message(Message),
     /// A user has logged in.
     SessionOpened(SessionSummary),
     /// A session has ended; requests of it that are still being executed need no answer any more.
@@ -126,6 +128,26 @@ impl fmt::Debug for Request {
         let Self { token, from, session, net_fn, lun, command, data } = self;
         let (net_fn, lun, token, length) = (net_fn.value(), lun.value(), token.0, data.len());
         write!(f, "Request({token}: {net_fn:02X}h/{lun} {command:02X}h, {length} bytes, {from}, {session:?})")
+    }
+}
+
+/// A LAN message from a console to the host's software. Its data is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The session that it came in.
+    pub session: SessionRef,
+    /// The network function, odd.
+    pub net_fn: NetFn,
+    /// The command number.
+    pub command: u8,
+    /// The whole message as it came, checksums verified.
+    pub bytes: Vec<u8>,
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { session, net_fn, command, bytes } = self;
+        write!(f, "Message({:02X}h {command:02X}h, {} bytes, {session:?})", net_fn.value(), bytes.len())
     }
 }
 

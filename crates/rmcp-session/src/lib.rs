@@ -17,6 +17,7 @@
 //!
 //! Citations such as `v2.0§13.17` name the IPMI 2.0 specification.
 
+mod bridged;
 mod constant_time;
 mod discard;
 mod endpoint;
@@ -36,10 +37,11 @@ mod suite;
 mod user;
 mod window;
 
+pub use bridged::SendError;
 pub use discard::{Discard, Discards};
 pub use endpoint::Endpoint;
 pub use event::{
-    CloseReason, Event, LockSubject, LoginFailure, Request, RequestToken, SessionRef, SessionState,
+    CloseReason, Event, LockSubject, LoginFailure, Message, Request, RequestToken, SessionRef, SessionState,
     SessionSummary, Transmit,
 };
 pub use settings::{Limits, Lockout, Settings};

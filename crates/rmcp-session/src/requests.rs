@@ -9,6 +9,7 @@ use ipmi_wire::{
 
 use crate::{
     Discard, Event, Random, Request, RequestToken,
+    bridged::is_response_to_host,
     endpoint::Endpoint,
     local,
     session::{Admission, Session, response_to},
@@ -28,6 +29,7 @@ impl Endpoint {
         let session = self.session_mut(id).ok_or(Discard::UnknownSession)?;
         let message = session.unprotect(now, from, packet)?;
         match packet.header.payload_type {
+            PayloadType::IPMI if is_response_to_host(&message) => return self.tell_response(id, message),
             PayloadType::IPMI => {}
             PayloadType::SOL => return self.handle_sol(now, id, packet.header.sequence, &message, random),
             _ => return Err(Discard::PayloadType),

@@ -171,6 +171,22 @@ impl Session {
         }
     }
 
+    /// Waits for a request of the host's software and answers it with `data`, completion code first; what was asked.
+    ///
+    /// # Errors
+    /// As [`Session::open`], and a message that is none of the host's requests.
+    pub fn answer_host(&mut self, data: &[u8]) -> Result<Request> {
+        let opened = self.receive(Instant::now() + PATIENCE)?.context("no request")?;
+        ensure!(opened.kind == PayloadType::IPMI && opened.order == Order::Newest, "no new IPMI message");
+        let message = LanMessage::parse(&opened.payload)?;
+        ensure!(message.to == CONSOLE && message.is_from_host(), "wrong addresses");
+        ensure!(!message.net_fn.is_response(), "a response");
+        let mut plain = Vec::with_capacity(64);
+        message.response(data).emit(&mut plain);
+        self.send(PayloadType::IPMI, &plain)?;
+        Ok(Request { net_fn: message.net_fn, command: message.command, data: message.data.to_vec() })
+    }
+
     /// Closes the session.
     ///
     /// # Errors

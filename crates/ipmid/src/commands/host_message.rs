@@ -20,7 +20,10 @@ use crate::{
     dispatch::{Caller, Entry, Request, later, now},
     host::Asker,
     ipmid::Ipmid,
-    platform::ipmb::{IpmbAnswer, IpmbRequest},
+    platform::{
+        ipmb::{IpmbAnswer, IpmbRequest},
+        sessions::Session,
+    },
 };
 
 pub(crate) const COMMANDS: &[Entry] = &[
@@ -80,8 +83,7 @@ fn enable_message_channel_receive(
         }
         (ChannelMedium::Ipmb, Some(true)) | (_, None) => {}
     }
-    let enabled =
-        medium == ChannelMedium::Ipmb || ipmid.kept.host.get(|host| host.receives.contains(&number));
+    let enabled = medium == ChannelMedium::Ipmb || receives(ipmid, number);
     Ok(ChannelReceive { channel: ChannelNumber(number), enabled })
 }
 
@@ -134,21 +136,39 @@ async fn send_message(
     }
 }
 
-/// The host answers a session that asked it. It cannot ask one: netipmid has no way to a console that did not ask.
+/// The host answers a session that asked it, or asks one itself where it wants this channel's messages, for a response comes as one.
+///
+/// The host speaks for itself alone: a response that nobody waits for, or a request in another's name, could pass for the
+/// controller's.
 async fn to_session(
     ipmid: &Ipmid,
     channel: &Channel,
     outgoing: &OutgoingMessage,
 ) -> Result<BridgedResponse, CompletionCode> {
-    let (handle, message) =
+    let (handle, bytes) =
         outgoing.message.split_first().ok_or(CompletionCode::REQUEST_DATA_LENGTH_INVALID)?;
-    let message = LanMessage::parse(message).map_err(|_| CompletionCode::INVALID_DATA_FIELD)?;
-    if message.net_fn.is_response() && ipmid.kept.messages.answer(channel.number, *handle, &message) {
+    let message = LanMessage::parse(bytes).map_err(|_| CompletionCode::INVALID_DATA_FIELD)?;
+    let is_response = message.net_fn.is_response();
+    if is_response && ipmid.kept.messages.answer(channel.number, *handle, &message) {
         return Ok(BridgedResponse { message: Vec::new() });
     }
     let sessions = ipmid.platform.sessions.table().await?.active;
-    let known = sessions.iter().any(|session| (session.channel, session.handle) == (channel.number, *handle));
-    Err(if known { CompletionCode::DESTINATION_UNAVAILABLE } else { codes::INVALID_SESSION_HANDLE })
+    let is_it = |session: &&Session| (session.channel, session.handle) == (channel.number, *handle);
+    let session = sessions.iter().find(is_it).ok_or(codes::INVALID_SESSION_HANDLE)?;
+    if is_response || !receives(ipmid, channel.number) {
+        return Err(CompletionCode::DESTINATION_UNAVAILABLE);
+    }
+    if outgoing.tracking == Tracking::Raw || !message.is_from_host() {
+        return Err(CompletionCode::INVALID_DATA_FIELD);
+    }
+    let sent = ipmid.platform.sessions.send(session, bytes).await;
+    sent.map_err(|error| unreachable(channel, &error))?;
+    Ok(BridgedResponse { message: Vec::new() })
+}
+
+/// Whether the host wants the messages of a LAN channel.
+fn receives(ipmid: &Ipmid, channel: u8) -> bool {
+    ipmid.kept.host.get(|host| host.receives.contains(&channel))
 }
 
 /// To a device of an IPMB, by whoever owns that channel. The host's response comes into its queue, a session's stands in the answer
@@ -218,7 +238,8 @@ fn unreachable(channel: &Channel, error: &crate::platform::PlatformError) -> Com
     CompletionCode::DESTINATION_UNAVAILABLE
 }
 
-/// Puts a LAN session's request into the host's queue and waits for the host's answer, completion code first.
+/// Puts a LAN session's request into the host's queue and waits for the host's answer, completion code first. A response only
+/// stays there.
 ///
 /// # Errors
 /// [`CompletionCode::INSUFFICIENT_PRIVILEGE`] below User and before a session; [`CompletionCode::DESTINATION_UNAVAILABLE`] where the
@@ -231,13 +252,28 @@ pub(crate) async fn ask(
     if caller.privilege < Some(Privilege::User) {
         return Err(CompletionCode::INSUFFICIENT_PRIVILEGE);
     }
-    if !ipmid.kept.host.get(|host| host.receives.contains(&caller.channel)) {
+    if !receives(ipmid, caller.channel) {
         return Err(CompletionCode::DESTINATION_UNAVAILABLE);
     }
     let net_fn = NetFn::new(request.net_fn).ok_or(CompletionCode::INVALID_COMMAND)?;
     let sessions = ipmid.platform.sessions.table().await?.active;
     let session = sessions.iter().find(|session| Some(session.id) == caller.session_id);
     let session = session.ok_or(CompletionCode::INSUFFICIENT_PRIVILEGE)?;
+    if net_fn.is_response() {
+        return receive_response(ipmid, session, request.data);
+    }
     let asker = Asker { channel: caller.channel, handle: session.handle, privilege: session.privilege };
     ipmid.kept.messages.ask(asker, net_fn, request.command, request.data).await
+}
+
+/// Puts a console's response, a whole LAN message, into the host's queue, after the handle of its session (v2.0§22.6, table 22-9).
+fn receive_response(ipmid: &Ipmid, session: &Session, bytes: &[u8]) -> Result<Vec<u8>, CompletionCode> {
+    let message = LanMessage::parse(bytes).map_err(|_| CompletionCode::INVALID_DATA_FIELD)?;
+    if !message.net_fn.is_response() || !message.is_to_host() {
+        return Err(CompletionCode::INVALID_DATA_FIELD);
+    }
+    let Session { channel, privilege, handle, .. } = *session;
+    let message = [&[handle], bytes].concat();
+    ipmid.kept.messages.receive(ReceivedMessage { channel, privilege, message })?;
+    Ok(vec![CompletionCode::OK.0])
 }

@@ -150,6 +150,44 @@ async fn a_session_asks_the_host_where_the_host_wants_it() {
     assert_eq!(answer, Err(0xC1));
 }
 
+#[tokio::test]
+async fn the_host_asks_a_session_and_finds_the_response_in_its_queue() {
+    let (board, ipmid) = board();
+    let message = message(NetFn::APP, 0x81, 5, 0x01, &[7]);
+    let request = [&[0x01, 3], &message[..]].concat();
+    assert_eq!(host_asks(&ipmid, 0x34, &request).await, Err(0xD3), "the host could not get a response");
+    host_asks(&ipmid, 0x32, &[1, 1]).await.unwrap();
+    assert_eq!(host_asks(&ipmid, 0x34, &request).await, Ok(vec![]));
+    assert_eq!(*board.asked.lock().unwrap(), [format!("to session 3: {message:02X?}")]);
+    let mut response = Vec::new();
+    LanMessage::parse(&message).unwrap().response(&[0, 9]).emit(&mut response);
+    let to_host = Caller { lun: Lun::SMS, ..admin() };
+    assert_eq!(ask(&ipmid, to_host, 0x07, 0x01, &response).await, Ok(vec![]));
+    assert_eq!(host_asks(&ipmid, 0x31, &[]).await.unwrap(), [0x01]);
+    let received = host_asks(&ipmid, 0x33, &[]).await.unwrap();
+    assert_eq!(received, [&[0x41, 3], &response[..]].concat());
+    response[0] ^= 1;
+    assert_eq!(ask(&ipmid, to_host, 0x07, 0x01, &response).await, Err(0xCC), "no whole message");
+    let callback = Caller { privilege: Some(Privilege::Callback), ..to_host };
+    assert_eq!(ask(&ipmid, callback, 0x07, 0x01, &response).await, Err(0xD4));
+    assert_eq!(host_asks(&ipmid, 0x31, &[]).await.unwrap(), [0]);
+}
+
+#[tokio::test]
+async fn the_host_asks_no_session_in_anothers_name() {
+    let (board, ipmid) = board();
+    host_asks(&ipmid, 0x32, &[1, 1]).await.unwrap();
+    let good = message(NetFn::APP, 0x81, 5, 0x01, &[]);
+    let mut bytes = vec![0x01, 3];
+    LanMessage { from_lun: Lun::BMC, ..LanMessage::parse(&good).unwrap() }.emit(&mut bytes);
+    assert_eq!(host_asks(&ipmid, 0x34, &bytes).await, Err(0xCC), "the controller's own address");
+    assert_eq!(host_asks(&ipmid, 0x34, &[&[0x81, 3], &good[..]].concat()).await, Err(0xCC), "raw");
+    assert_eq!(host_asks(&ipmid, 0x34, &[&[0x01, 9], &good[..]].concat()).await, Err(0x80));
+    let session = ask(&ipmid, admin(), APP, 0x34, &[&[0x01, 3], &good[..]].concat()).await;
+    assert_eq!(session, Err(0xD3), "only the host sends to sessions");
+    assert_eq!(*board.asked.lock().unwrap(), Vec::<String>::new());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_host_that_does_not_answer_costs_a_timeout_and_keeps_nothing() {
     let (_, ipmid) = board();

@@ -207,6 +207,10 @@ impl Sessions for Board {
     fn close<'a>(&'a self, session: &'a Session) -> Pending<'a, ()> {
         self.ask(format!("close {}", session.id))
     }
+
+    fn send<'a>(&'a self, session: &'a Session, message: &'a [u8]) -> Pending<'a, ()> {
+        self.ask(format!("to session {}: {message:02X?}", session.handle))
+    }
 }
 
 fn take(configuration: &mut Configuration, parameter: SolParameter) {

@@ -10,6 +10,8 @@ pub trait Sessions: Send + Sync {
     fn table(&self) -> Pending<'_, SessionTable>;
     /// Ends one of them.
     fn close<'a>(&'a self, session: &'a Session) -> Pending<'a, ()>;
+    /// Sends a LAN message to the remote console of one of them.
+    fn send<'a>(&'a self, session: &'a Session, message: &'a [u8]) -> Pending<'a, ()>;
 }
 
 /// The sessions of all channels at one instant.

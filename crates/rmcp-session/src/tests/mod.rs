@@ -2,6 +2,7 @@
 
 #![allow(clippy::cast_possible_truncation, reason = "the client's lengths are chosen by the tests")]
 
+mod bridged;
 mod client;
 mod floods;
 mod golden;

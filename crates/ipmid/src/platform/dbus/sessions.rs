@@ -153,6 +153,15 @@ impl Sessions for DbusSessions {
             }
         })
     }
+
+    fn send<'a>(&'a self, session: &'a Session, message: &'a [u8]) -> Pending<'a, ()> {
+        Box::pin(async move {
+            let channel = self.channels.by_number(session.channel).ok_or(PlatformError::NotPresent)?;
+            let sent = self.ask_ferrite(channel, "SendMessage", &(session.handle, message)).await?;
+            // OpenBMC's netipmid has no such thing.
+            sent.map(drop).ok_or(PlatformError::Absent("netipmid"))
+        })
+    }
 }
 
 fn session(channel: u8, listed: ListedSession) -> Session {
