@@ -184,10 +184,12 @@ async fn run(daemon: &Daemon, arguments: Arguments) -> anyhow::Result<()> {
         std::future::pending::<()>().await;
     });
     let liveness = tokio::spawn(feed_watchdog());
+    let memory = tokio::spawn(crate::memory::give_back_after_start());
     tracing::info!("starting, version {}", env!("CARGO_PKG_VERSION"));
     let result = (daemon.run)(Context::new(daemon.name, arguments, shutdown)).await;
     signals.abort();
     liveness.abort();
+    memory.abort();
     if result.is_ok() {
         tracing::info!("stopped");
     }

@@ -11,6 +11,7 @@ mod config;
 mod context;
 mod journal;
 mod listen;
+mod memory;
 mod state;
 
 pub use arguments::{Arguments, ArgumentsError};

@@ -34,7 +34,7 @@ const SENSORS: usize = 100;
 const SDR_LISTS: u32 = 5;
 
 /// Until sensors have been read, SDRs made and start-up is forgotten.
-const SETTLE: Duration = Duration::from_secs(6);
+const SETTLE: Duration = Duration::from_secs(8);
 const IDLE: Duration = Duration::from_secs(10);
 /// Long enough that a leak of a page per poll shows, after the rounds have touched every queue once from end to end.
 const IDLE_GROWTH: Duration = Duration::from_secs(180);
