@@ -97,5 +97,10 @@ pub(crate) fn freeipmi(program: &str, stack: &Description, words: &[&str]) -> An
     command.args(["-p", &stack.password, "-I", "17", "-l", "ADMIN", "--session-timeout=4000"]);
     // As long as the session: no packet is sent twice.
     command.args(["--retransmission-timeout=3999"]).args(words);
+    // Its cache is filed by host and port: the one in the home directory may be of an earlier stack on the same port.
+    let cache = tempfile::tempdir().unwrap();
+    if ["ipmi-sensors", "ipmi-sel", "ipmi-fru"].contains(&program) {
+        command.arg("--sdr-cache-directory").arg(cache.path());
+    }
     Answer::of(command)
 }
