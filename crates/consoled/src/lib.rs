@@ -8,6 +8,7 @@
 mod client;
 mod config;
 mod console;
+mod gather;
 mod keep;
 mod log;
 mod logger;

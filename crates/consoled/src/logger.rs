@@ -1,8 +1,14 @@
 //! The log's reader: one more reader of the ring, which writes to flash as fast as that goes.
 //!
 //! Writing blocks, so it happens on a thread of its own, one piece at a time. A medium that stalls holds up the log and nothing else.
+//! A piece is worth the thread: what the host prints gathers in the ring, whose copy ([`crate::keep`]) outlives a crash, until it is
+//! written.
 
-use std::{io, sync::Arc, time::SystemTime};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use tokio::task::spawn_blocking;
 
@@ -10,11 +16,15 @@ use crate::{console::Console, log::Log, ring::Place};
 
 /// Written at once.
 const PIECE: usize = 16 * 1024;
+/// How long less than a piece waits for more.
+const GATHER: Duration = Duration::from_millis(100);
 
 /// Writes everything from `place` on to `log`, for ever. A medium that is full or read-only is told of once.
 pub(crate) async fn run(mut log: Log, console: Arc<Console>, mut place: Place) {
     let mut growth = console.growth();
     let mut failed = false;
+    // Long before the ring is full.
+    let worth = PIECE.min(console.ring().capacity() / 4) as u64;
     loop {
         growth.mark_unchanged();
         let mut piece = Vec::with_capacity(PIECE);
@@ -23,6 +33,9 @@ pub(crate) async fn run(mut log: Log, console: Arc<Console>, mut place: Place) {
             if growth.changed().await.is_err() {
                 return;
             }
+            let enough = place.position().saturating_add(worth);
+            // Whichever comes first.
+            let _ = tokio::time::timeout(GATHER, growth.wait_for(|end| *end >= enough)).await;
             continue;
         }
         let position = place.position();

@@ -1,6 +1,11 @@
 //! The UART: open while it is there, opened again when it comes back.
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bmc_hw::serial::{Marks, Port, SerialError, appearance::Appearance, lpc};
 use tokio::sync::mpsc;
@@ -8,6 +13,7 @@ use tokio::sync::mpsc;
 use crate::{
     config::Settings,
     console::{Console, Input, Refusal},
+    gather::Gather,
 };
 
 /// How long a device that is not there is waited for before it is looked for all the same.
@@ -94,7 +100,7 @@ async fn refuse(input: &mut mpsc::Receiver<Input>) {
 
 async fn read(port: &Port, console: &Console) -> io::Result<()> {
     let (mut marks, mut data) = (Marks::default(), Vec::with_capacity(READ));
-    let mut buffer = [0; READ];
+    let (mut buffer, mut gather) = ([0; READ], Gather::new(Instant::now()));
     loop {
         let length = port.read(&mut buffer).await?;
         data.clear();
@@ -104,6 +110,9 @@ async fn read(port: &Port, console: &Console) -> io::Result<()> {
         }
         for _ in 0..breaks {
             console.host_break();
+        }
+        if let Some(next) = gather.read(Instant::now(), length) {
+            tokio::time::sleep_until(next.into()).await;
         }
     }
 }

@@ -15,6 +15,10 @@ pub(crate) const CAPACITY: usize = 4096;
 /// The least time between two packets that are not full. A host that prints without a pause would otherwise cost a packet for every
 /// few characters; a key that is echoed on an idle line is not delayed.
 const PACE: Duration = Duration::from_millis(10);
+/// The same after a packet that no key's echo fills: its host prints. At 115200 baud a packet is full in 22 ms.
+const PRINTING_PACE: Duration = Duration::from_millis(20);
+/// Characters of a packet that is taken for print.
+const PRINT: usize = 48;
 
 /// How often a client that has not answered any of the retries is tried. Its characters are kept: it may be asleep, or its network
 /// away. The end of its session ends this too.
@@ -174,7 +178,11 @@ impl Sender {
         self.next = sequence.next();
         self.refused = None;
         self.waiting = self.waiting.filter(|_| length < self.buffer.len());
-        self.paced = (length < MAX_CHARACTERS).then(|| now + PACE);
+        self.paced = match length {
+            MAX_CHARACTERS.. => None,
+            PRINT.. => Some(now + PRINTING_PACE),
+            _ => Some(now + PACE),
+        };
     }
 
     fn packet(&self) -> Option<Vec<u8>> {

@@ -120,6 +120,22 @@ fn output_leaves_at_once_and_stays_until_it_is_acknowledged() {
 }
 
 #[test]
+fn a_host_that_prints_costs_fewer_packets_than_one_that_echoes() {
+    let mut console = Console::new();
+    console.prints(&[b'.'; 47]);
+    console.send(&[0, 1, 47, 0]);
+    console.prints(b"+");
+    assert_eq!(console.after(10), [b"\x02\0\0\0+"], "an echo");
+    console.send(&[0, 2, 1, 0]);
+    console.world.pass(Duration::from_millis(10));
+    console.prints(&[b'.'; 48]);
+    console.send(&[0, 3, 48, 0]);
+    console.prints(b"+");
+    assert_eq!(console.after(19), NOTHING, "print");
+    assert_eq!(console.after(1), [b"\x04\0\0\0+"]);
+}
+
+#[test]
 fn only_what_was_accepted_leaves_the_buffer_and_the_rest_gets_a_new_number() {
     let mut console = Console::new();
     console.prints(b"abcdef");
