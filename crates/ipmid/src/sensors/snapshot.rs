@@ -231,6 +231,8 @@ fn controller_record() -> Record {
     Record::new(&Sdr::ControllerLocator(ControllerLocator {
         record_id: CONTROLLER_RECORD,
         address: ipmi_wire::record::sdr::BMC_ADDRESS,
+        channel: 0,
+        initialization: 0,
         capabilities: crate::config::DEVICE_SUPPORT,
         entity: CONTROLLER,
         name: "BMC".to_owned(),
@@ -238,10 +240,7 @@ fn controller_record() -> Record {
 }
 
 fn fru_record(fru: &FruDevice) -> Record {
-    Record::new(&Sdr::FruLocator(FruLocator {
-        record_id: FIRST_FRU_RECORD | u16::from(fru.id),
-        fru_id: fru.id,
-        entity: Entity { id: fru.entity.0, instance: fru.entity.1 },
-        name: fru.name.clone(),
-    }))
+    let entity = Entity { id: fru.entity.0, instance: fru.entity.1 };
+    let record_id = FIRST_FRU_RECORD | u16::from(fru.id);
+    Record::new(&Sdr::FruLocator(FruLocator::of_the_bmc(record_id, fru.id, entity, fru.name.clone())))
 }
