@@ -21,6 +21,7 @@ mod netipmid;
 mod policy;
 mod power;
 mod restart;
+mod sdr;
 mod sel;
 mod sensors;
 mod sessions;

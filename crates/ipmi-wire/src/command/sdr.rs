@@ -1,7 +1,10 @@
-//! The SDR repository (v2.0§33).
+//! The SDR repository (v2.0§33). Adding in parts, deleting and clearing have the event log's formats.
 
-use super::Access::AtLeast;
-use crate::Privilege::User;
+use super::{
+    Access::AtLeast,
+    sel::{ClearRequest, DeleteRecord, ErasureProgress, PartialRecord, RecordId},
+};
+use crate::Privilege::{Operator, User};
 
 command! {
     /// Get SDR Repository Info (v2.0§33.9).
@@ -25,8 +28,40 @@ command! {
 }
 
 command! {
+    /// Add SDR (v2.0§33.13).
+    AddSdr = STORAGE 0x24 "Add SDR", AtLeast(Operator), NewSdr => RecordId
+}
+
+command! {
+    /// Partial Add SDR (v2.0§33.14).
+    PartialAddSdr = STORAGE 0x25 "Partial Add SDR", AtLeast(Operator), PartialRecord => RecordId
+}
+
+command! {
+    /// Delete SDR (v2.0§33.15).
+    DeleteSdr = STORAGE 0x26 "Delete SDR", AtLeast(Operator), DeleteRecord => RecordId
+}
+
+command! {
+    /// Clear SDR Repository (v2.0§33.16).
+    ClearSdrRepository = STORAGE 0x27 "Clear SDR Repository", AtLeast(Operator),
+    ClearRequest => ErasureProgress
+}
+
+command! {
     /// Get SDR Repository Time (v2.0§33.17).
     GetSdrRepositoryTime = STORAGE 0x28 "Get SDR Repository Time", AtLeast(User), () => Timestamp
+}
+
+command! {
+    /// Set SDR Repository Time (v2.0§33.18).
+    SetSdrRepositoryTime = STORAGE 0x29 "Set SDR Repository Time", AtLeast(Operator), Timestamp => ()
+}
+
+command! {
+    /// Run Initialization Agent (v2.0§33.21).
+    RunInitializationAgent = STORAGE 0x2C "Run Initialization Agent", AtLeast(Operator),
+    InitializationRequest => InitializationState
 }
 
 /// "Operation support" of a repository or log: allocation info is offered.
@@ -37,6 +72,8 @@ pub const SUPPORTS_RESERVE: u8 = 0x02;
 pub const SUPPORTS_PARTIAL_ADD: u8 = 0x04;
 /// Single records can be deleted.
 pub const SUPPORTS_DELETE: u8 = 0x08;
+/// The repository can be written while it is read, without a mode for it.
+pub const NON_MODAL_UPDATE: u8 = 0x20;
 /// Records were refused for want of space.
 pub const OVERFLOW: u8 = 0x80;
 
@@ -114,6 +151,30 @@ layout! {
 }
 
 layout! {
+    /// A record to add. Its ID is ignored.
+    NewSdr {
+        /// The record, header and all.
+        bytes: Vec<u8>,
+    }
+}
+
+layout! {
+    /// Request of [`RunInitializationAgent`].
+    InitializationRequest {
+        /// Bit 0: run the agent; else only its state is asked for.
+        run: u8,
+    }
+}
+
+layout! {
+    /// Response of [`RunInitializationAgent`].
+    InitializationState {
+        /// Bit 0: the agent has done its work.
+        completed: u8,
+    }
+}
+
+layout! {
     /// A time.
     Timestamp {
         /// Seconds since 1970.
@@ -154,6 +215,20 @@ mod tests {
     fn get_sdr_as_ipmitool_sends_it() {
         let request = ReadRecord { reservation: 0x1234, record: FIRST_RECORD, offset: 0, count: 5 };
         assert_eq!(ReadRecord::from_bytes(&[0x34, 0x12, 0, 0, 0, 5]), Ok(request));
+    }
+
+    #[test]
+    fn records_and_the_agent_have_these_bytes() {
+        let record = NewSdr { bytes: vec![0, 0, 0x51, 0xC0, 3, 1, 2, 3] };
+        assert_eq!(record.to_bytes(), [0, 0, 0x51, 0xC0, 3, 1, 2, 3]);
+        assert_eq!(InitializationRequest::from_bytes(&[1]), Ok(InitializationRequest { run: 1 }));
+        assert_eq!(InitializationState { completed: 1 }.to_bytes(), [1]);
+    }
+
+    reads_back! {
+        new_records_come_back: NewSdr;
+        what_the_agent_is_asked_comes_back: InitializationRequest;
+        what_the_agent_answers_comes_back: InitializationState;
     }
 
     proptest! {

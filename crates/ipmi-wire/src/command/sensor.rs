@@ -73,8 +73,19 @@ command! {
 }
 
 command! {
+    /// Set Sensor Type (v2.0§35.15).
+    SetSensorType = SENSOR_EVENT 0x2E "Set Sensor Type", AtLeast(Operator), NewSensorType => ()
+}
+
+command! {
     /// Get Sensor Type (v2.0§35.16).
     GetSensorType = SENSOR_EVENT 0x2F "Get Sensor Type", AtLeast(User), SensorNumber => SensorType
+}
+
+command! {
+    /// Set Sensor Reading And Event Status (v2.0§35.17).
+    SetSensorReading = SENSOR_EVENT 0x30 "Set Sensor Reading And Event Status", AtLeast(Operator),
+    NewSensorReading => ()
 }
 
 /// Request of [`GetDeviceSdrInfo`].
@@ -239,6 +250,35 @@ layout! {
     }
 }
 
+/// [`SetSensorReading`]: reading or status bits of the sensor cannot be set (v2.0§35.17).
+pub const NOT_SETTABLE: CompletionCode = CompletionCode(0x80);
+/// [`SetSensorReading`]: event data bytes cannot be set (v2.0§35.17).
+pub const EVENT_DATA_NOT_SETTABLE: CompletionCode = CompletionCode(0x81);
+
+layout! {
+    /// Request of [`SetSensorReading`].
+    NewSensorReading {
+        /// Number of the sensor.
+        number: u8,
+        /// What to do, two bits each: event data (7:6), assertion bits (5:4), deassertion bits (3:2), reading (1:0; 1 writes it).
+        operation: u8,
+        /// The raw reading.
+        reading: u8,
+        /// Assertion bits, deassertion bits and event data; what is at the end may be missing.
+        events: Vec<u8>,
+    }
+}
+
+layout! {
+    /// Request of [`SetSensorType`].
+    NewSensorType {
+        /// Number of the sensor.
+        number: u8,
+        /// What it is to be.
+        types: SensorType,
+    }
+}
+
 layout! {
     /// Response of [`GetSensorType`].
     SensorType {
@@ -268,12 +308,21 @@ mod tests {
         };
         assert_eq!(factors.to_bytes(), [0, 2, 0, 0, 0, 0, 0xE0]);
         assert_eq!(HysteresisRequest { number: 3 }.to_bytes(), [3, 0xFF]);
+        let set = NewSensorType { number: 7, types: SensorType { sensor_type: 1, event_type: 0x6F } };
+        assert_eq!(set.to_bytes(), [7, 1, 0x6F]);
+        let set = NewSensorReading { number: 7, operation: 0x11, reading: 9, events: vec![1, 0] };
+        assert_eq!(set.to_bytes(), [7, 0x11, 9, 1, 0]);
     }
 
     #[test]
     fn the_operation_of_get_device_sdr_info_may_be_missing() {
         let ask = |bytes: &[u8]| DeviceSdrInfoRequest::from_bytes(bytes).map(|request| request.count_records);
         assert_eq!((ask(&[]), ask(&[0]), ask(&[1])), (Ok(false), Ok(false), Ok(true)));
+    }
+
+    reads_back! {
+        new_types_come_back: NewSensorType;
+        new_readings_come_back: NewSensorReading;
     }
 
     proptest! {

@@ -9,10 +9,14 @@ use std::{
 use bmc_dbus::names::sensors as names;
 
 use super::{
-    Facts, MAX_SENSORS, Numbers, Sensor, Snapshot,
+    AddedRecords, Contains, Facts, History, MAX_SENSORS, Numbers, RecordChange, RecordRefused, Sensor,
+    Snapshot,
+    added::Changed,
+    associations,
     facts::Properties,
     names::Names,
     reading::{Provider, ReadingCell},
+    snapshot::locators,
 };
 use crate::platform::inventory::FruDevice;
 
@@ -26,6 +30,10 @@ pub struct Model {
     providers: HashMap<Arc<str>, Arc<Provider>>,
     numbers: Numbers,
     frus: Vec<FruDevice>,
+    /// What its vendor says that the board is made of.
+    contains: Vec<Contains>,
+    added: AddedRecords,
+    history: History,
     dirty: bool,
     current: Arc<Snapshot>,
 }
@@ -43,6 +51,48 @@ impl Model {
     /// A model that has given out `numbers` before.
     pub fn new(numbers: Numbers) -> Self {
         Self { numbers: numbers.checked(), dirty: true, ..Self::default() }
+    }
+
+    /// The same with what clients added and when the repository changed before.
+    #[must_use]
+    pub fn with_records(self, added: AddedRecords, history: History) -> Self {
+        Self { added: added.checked(), history, ..self }
+    }
+
+    /// The same of a board that is made of this.
+    #[must_use]
+    pub fn with_parts(self, contains: Vec<Contains>) -> Self {
+        Self { contains, ..self }
+    }
+
+    /// When the repository changed.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Sensors that were there before the start have had the time to come back.
+    pub fn settle(&mut self) {
+        self.dirty |= !self.history.is_settled();
+        self.history.settle();
+    }
+
+    /// What clients' records would be after `change`.
+    ///
+    /// # Errors
+    /// As [`AddedRecords::change`]; that there was no room is remembered.
+    pub(crate) fn changed_records(&mut self, change: &RecordChange) -> Result<Changed, RecordRefused> {
+        let changed = self.added.change(change, self.current.records());
+        if changed == Err(RecordRefused::Full) {
+            self.history.overflowed();
+            self.dirty = true;
+        }
+        changed
+    }
+
+    /// These are the records that clients added.
+    pub fn set_added(&mut self, added: AddedRecords) {
+        self.dirty = true;
+        self.added = added;
     }
 
     /// The addresses given so far.
@@ -193,7 +243,12 @@ impl Model {
             }
         });
         let sensors = sensors.collect();
-        self.current = Arc::new(Snapshot::new(&self.current, sensors, &self.frus, now));
+        let mut board = locators(&self.frus);
+        board.extend(associations::records(&self.frus, &self.contains));
+        let mut snapshot = Snapshot::new(&self.current, sensors, &board, &self.added);
+        self.history.note(snapshot.records(), now);
+        snapshot.changes = self.history.changes();
+        self.current = Arc::new(snapshot);
         (self.current.clone(), assigned)
     }
 }

@@ -18,6 +18,18 @@ pub enum Coding {
     Text,
 }
 
+impl Coding {
+    /// The coding that a type/length byte tells of.
+    pub fn of(type_length: u8) -> Self {
+        match type_length >> 6 {
+            0 => Self::Binary,
+            1 => Self::BcdPlus,
+            2 => Self::SixBit,
+            _ => Self::Text,
+        }
+    }
+}
+
 /// One field as it stands in an area.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
@@ -103,7 +115,7 @@ impl Field {
             return Some(Err(FruError::NoEndMark));
         };
         *rest = after;
-        Some(Ok(Self { coding: coding_of(*head), bytes: bytes.to_vec() }))
+        Some(Ok(Self { coding: Coding::of(*head), bytes: bytes.to_vec() }))
     }
 
     pub(super) fn push(&self, out: &mut Vec<u8>) {
@@ -121,15 +133,6 @@ impl Field {
 
 /// The type/length byte after the last field.
 pub(super) const END: u8 = 0xc1;
-
-fn coding_of(type_length: u8) -> Coding {
-    match type_length >> 6 {
-        0 => Coding::Binary,
-        1 => Coding::BcdPlus,
-        2 => Coding::SixBit,
-        _ => Coding::Text,
-    }
-}
 
 fn bcd_plus(digit: u8) -> char {
     match digit {
