@@ -7,6 +7,7 @@
 mod discrete;
 mod enables;
 mod facts;
+mod items;
 mod kind;
 mod model;
 mod names;
@@ -16,7 +17,8 @@ mod record;
 mod snapshot;
 mod watch;
 
-pub(crate) use discrete::Discrete;
+pub use discrete::Discrete;
+pub(crate) use discrete::{OwnSource, Source};
 pub(crate) use enables::{Enabled, EventEnables};
 pub use facts::{Facts, Hysteresis, Threshold};
 pub use model::Model;

@@ -6,11 +6,13 @@ use std::{
     time::Instant,
 };
 
-use bmc_dbus::names::sensors as names;
+use bmc_dbus::{discovery::Event, names::sensors as names};
 
 use super::{
-    Facts, MAX_SENSORS, Numbers, Sensor, Snapshot,
+    Discrete, Facts, MAX_SENSORS, Numbers, Sensor, Snapshot,
+    discrete::own_sensors,
     facts::Properties,
+    items::Items,
     names::Names,
     reading::{Provider, ReadingCell},
 };
@@ -25,6 +27,7 @@ pub struct Model {
     objects: BTreeMap<String, Object>,
     providers: HashMap<Arc<str>, Arc<Provider>>,
     numbers: Numbers,
+    items: Items,
     frus: Vec<FruDevice>,
     dirty: bool,
     current: Arc<Snapshot>,
@@ -144,6 +147,11 @@ impl Model {
         }
     }
 
+    /// Something became of inventory items or detectors.
+    pub fn apply_to_items(&mut self, event: Event) {
+        self.dirty |= self.items.apply(event);
+    }
+
     /// `provider` left the bus. Its sensors stay, unavailable.
     pub fn gone(&mut self, provider: &str) {
         if let Some(life) = self.providers.get(provider) {
@@ -154,6 +162,7 @@ impl Model {
     /// The bus went away, and with it all providers.
     pub fn all_gone(&mut self) {
         self.providers.values().for_each(|life| life.vanish());
+        self.items.all_gone();
     }
 
     /// These FRU devices exist.
@@ -172,11 +181,17 @@ impl Model {
             tracing::warn!("{} of {count} sensors are passed over", count - MAX_SENSORS);
         }
         let present = present.take(MAX_SENSORS);
-        let assigned = self.numbers.assign(present.clone().map(|(path, _)| path.as_str()));
+        let items = self.items.all().map(|(path, ..)| path);
+        let assigned = self.numbers.assign(present.clone().map(|(path, _)| path.as_str()).chain(items));
         let mut present: Vec<_> =
             present.filter_map(|(path, object)| Some((self.numbers.get(path)?, path, object))).collect();
         present.sort_by_key(|(address, ..)| *address);
         let mut id_strings = Names::default();
+        let mut discrete: Vec<_> = own_sensors(&mut id_strings).map(Arc::new).collect();
+        discrete.extend(self.items.all().filter_map(|(path, kind, entity, cell)| {
+            let (address, name) = (self.numbers.get(path)?, id_strings.take(path));
+            Some(Arc::new(Discrete::item(path, address, kind, entity, cell.clone(), name)))
+        }));
         let sensors = present.into_iter().map(|(address, path, object)| {
             let (name, previous) = (id_strings.take(path), self.current.sensor(address));
             match previous {
@@ -193,7 +208,7 @@ impl Model {
             }
         });
         let sensors = sensors.collect();
-        self.current = Arc::new(Snapshot::new(&self.current, sensors, &self.frus, now));
+        self.current = Arc::new(Snapshot::new(&self.current, sensors, discrete, &self.frus, now));
         (self.current.clone(), assigned)
     }
 }

@@ -11,7 +11,7 @@ use ipmi_wire::{
 };
 
 use super::{
-    Address, Facts,
+    Address, Discrete, Facts,
     facts::Threshold,
     kind::{Kind, Unit},
     reading::{Reading, ReadingCell, Status},
@@ -25,6 +25,8 @@ pub struct Snapshot {
     /// Records, by ID.
     records: Vec<Record>,
     sensors: Vec<Arc<Sensor>>,
+    /// By address.
+    discrete: Vec<Arc<Discrete>>,
     /// By LUN and number: place in `sensors`, from 1.
     by_address: Vec<u16>,
     /// Changes with the records.
@@ -169,18 +171,26 @@ impl Sensor {
 }
 
 impl Record {
-    fn new(sdr: &Sdr) -> Self {
+    pub(super) fn new(sdr: &Sdr) -> Self {
         Self { id: sdr.record_id(), bytes: sdr.to_bytes().into() }
     }
 }
 
 impl Snapshot {
-    /// A snapshot of `sensors` and `frus`, the successor of `previous`. Its generation moves where a record is another.
-    pub(crate) fn new(previous: &Self, mut sensors: Vec<Arc<Sensor>>, frus: &[FruDevice], now: u32) -> Self {
+    /// A snapshot of `sensors`, `discrete` ones and `frus`, the successor of `previous`. Its generation moves where a record is another.
+    pub(crate) fn new(
+        previous: &Self,
+        mut sensors: Vec<Arc<Sensor>>,
+        mut discrete: Vec<Arc<Discrete>>,
+        frus: &[FruDevice],
+        now: u32,
+    ) -> Self {
         sensors.sort_by_key(|sensor| sensor.address);
+        discrete.sort_by_key(|discrete| discrete.address);
         let mut records = vec![controller_record()];
         records.extend(frus.iter().map(fru_record));
         records.extend(sensors.iter().map(|sensor| sensor.encoded.clone()));
+        records.extend(discrete.iter().map(|discrete| discrete.encoded.clone()));
         records.sort_by_key(|record| record.id);
         let mut by_address = vec![0; ADDRESSES];
         for (place, sensor) in (1..).zip(&sensors) {
@@ -193,7 +203,7 @@ impl Snapshot {
         } else {
             (previous.generation.wrapping_add(1), now)
         };
-        Self { records, sensors, by_address, generation, changed }
+        Self { records, sensors, discrete, by_address, generation, changed }
     }
 
     /// The sensor at `address`.
@@ -202,7 +212,18 @@ impl Snapshot {
         self.sensors.get(place.checked_sub(1)?)
     }
 
-    /// All sensors, by address.
+    /// The discrete sensor at `address`.
+    pub fn discrete(&self, address: Address) -> Option<&Arc<Discrete>> {
+        let place = self.discrete.binary_search_by_key(&address, |discrete| discrete.address).ok()?;
+        self.discrete.get(place)
+    }
+
+    /// All discrete sensors, by address.
+    pub fn all_discrete(&self) -> &[Arc<Discrete>] {
+        &self.discrete
+    }
+
+    /// All sensors with analog readings, by address.
     pub fn sensors(&self) -> &[Arc<Sensor>] {
         &self.sensors
     }
