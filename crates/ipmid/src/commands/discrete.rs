@@ -102,3 +102,6 @@ async fn of_watchdog(platform: &Platform) -> Result<u16, PlatformError> {
     let timer = platform.watchdog.get().await?;
     Ok(if timer.expired.bits() == 0 { 0 } else { 1 << timer.action.code() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,6 +184,11 @@ impl Discrete {
         (self.sensor_type, SENSOR_SPECIFIC)
     }
 
+    /// Whether it is an item of the inventory or a detector, as opposed to one of the BMC's own.
+    pub(super) fn is_item(&self) -> bool {
+        matches!(self.source, Source::Item(_))
+    }
+
     /// The states of an item now; `None` where they cannot be had, and for sensors whose states others have.
     pub fn item_states(&self) -> Option<u16> {
         match &self.source {

@@ -188,10 +188,6 @@ impl Model {
         present.sort_by_key(|(address, ..)| *address);
         let mut id_strings = Names::default();
         let mut discrete: Vec<_> = own_sensors(&mut id_strings).map(Arc::new).collect();
-        discrete.extend(self.items.all().filter_map(|(path, kind, entity, cell)| {
-            let (address, name) = (self.numbers.get(path)?, id_strings.take(path));
-            Some(Arc::new(Discrete::item(path, address, kind, entity, cell.clone(), name)))
-        }));
         let sensors = present.into_iter().map(|(address, path, object)| {
             let (name, previous) = (id_strings.take(path), self.current.sensor(address));
             match previous {
@@ -208,8 +204,17 @@ impl Model {
             }
         });
         let sensors = sensors.collect();
+        discrete.extend(self.discrete_items(&mut id_strings));
         self.current = Arc::new(Snapshot::new(&self.current, sensors, discrete, &self.frus, now));
         (self.current.clone(), assigned)
+    }
+
+    /// Items get their names last: a sensor that has the name already keeps it.
+    fn discrete_items(&self, names: &mut Names) -> impl Iterator<Item = Arc<Discrete>> {
+        self.items.all().filter_map(|(path, kind, entity, cell)| {
+            let (address, name) = (self.numbers.get(path)?, names.take(path));
+            Some(Arc::new(Discrete::item(path, address, kind, entity, cell.clone(), name)))
+        })
     }
 }
 

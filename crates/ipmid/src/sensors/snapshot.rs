@@ -223,6 +223,12 @@ impl Snapshot {
         &self.discrete
     }
 
+    /// The states of all items of a sensor type together, one bit each; `None` where there is no such item.
+    pub fn item_states(&self, sensor_type: u8) -> Option<u16> {
+        let items = self.discrete.iter().filter(|item| item.is_item() && item.sensor_type == sensor_type);
+        items.map(|item| item.item_states().unwrap_or(0)).reduce(|all, states| all | states)
+    }
+
     /// All sensors with analog readings, by address.
     pub fn sensors(&self) -> &[Arc<Sensor>] {
         &self.sensors

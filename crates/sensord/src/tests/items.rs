@@ -69,6 +69,8 @@ async fn a_supply_appears_when_it_is_known_and_tells_when_it_fails_and_when_it_i
     assert!(rig.get::<bool>(PSU, sensors::OPERATIONAL_STATUS, "Functional").await);
     alarms(&rig, &["in2_lcrit_alarm"]);
     rig.property(PSU, "Functional", |functional: &bool| !functional).await;
+    alarms(&rig, &[]);
+    rig.property(PSU, "Functional", |functional: &bool| *functional).await;
     alarms(&rig, &["in1_lcrit_alarm"]);
     rig.property(PSU, "Status", |status: &String| status.ends_with(".Fault")).await;
     assert!(rig.get::<bool>(PSU, sensors::OPERATIONAL_STATUS, "Functional").await);
