@@ -10,6 +10,7 @@
 mod boot;
 mod console;
 mod contract;
+mod discrete;
 mod faults;
 mod freeipmi;
 mod fru;

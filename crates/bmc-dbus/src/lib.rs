@@ -7,6 +7,7 @@ pub mod boot;
 pub mod console;
 pub mod direct_line;
 pub mod discovery;
+pub mod discrete;
 mod error_reply;
 pub mod execute;
 pub mod inventory;

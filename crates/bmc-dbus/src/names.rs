@@ -185,6 +185,8 @@ pub mod sel {
     pub const SERVICE: &str = "xyz.openbmc_project.Logging.IPMI";
     /// The log.
     pub const PATH: &str = "/xyz/openbmc_project/Logging/IPMI";
+    /// What the log says of itself stands for this object: OpenBMC's root of all logs.
+    pub const SELF_PATH: &str = "/xyz/openbmc_project/logging";
     /// phosphor-sel-logger's interface.
     pub const LOGGING_IPMI: &str = "xyz.openbmc_project.Logging.IPMI";
     /// Ours: the log as IPMI sees it.
@@ -225,7 +227,15 @@ pub mod network {
     pub const SYSTEM_CONFIGURATION: &str = "xyz.openbmc_project.Network.SystemConfiguration";
 }
 
-/// What the board is made of, as ipmid reads it from FRU devices.
+/// Openings of the chassis, from sensord.
+pub mod chassis {
+    /// The ObjectManager above them.
+    pub const ROOT: &str = "/xyz/openbmc_project/chassis";
+    /// A detector.
+    pub const INTRUSION: &str = "xyz.openbmc_project.Chassis.Intrusion";
+}
+
+/// What the board is made of: as ipmid reads it from FRU devices, and as sensord sees it on lines and in power supplies.
 pub mod inventory {
     /// The ObjectManager above all of it.
     pub const ROOT: &str = "/xyz/openbmc_project/inventory";
@@ -233,6 +243,16 @@ pub mod inventory {
     pub const BOARDS: &str = "/xyz/openbmc_project/inventory/system/board";
     /// Name and presence.
     pub const ITEM: &str = "xyz.openbmc_project.Inventory.Item";
+    /// That an item is a power supply.
+    pub const ITEM_POWER_SUPPLY: &str = "xyz.openbmc_project.Inventory.Item.PowerSupply";
+    /// That an item is a processor.
+    pub const ITEM_CPU: &str = "xyz.openbmc_project.Inventory.Item.Cpu";
+    /// Above the power supplies.
+    pub const POWER_SUPPLIES: &str = "/xyz/openbmc_project/inventory/system/powersupply";
+    /// Above the processors.
+    pub const CPUS: &str = "/xyz/openbmc_project/inventory/system/chassis/motherboard";
+    /// Whether a power supply is fed.
+    pub const POWER_SYSTEM_INPUTS: &str = "xyz.openbmc_project.State.Decorator.PowerSystemInputs";
     /// Manufacturer, model and numbers.
     pub const ASSET: &str = "xyz.openbmc_project.Inventory.Decorator.Asset";
     /// Ours: the bytes of a FRU device.

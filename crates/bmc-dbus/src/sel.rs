@@ -23,6 +23,9 @@ pub struct Info {
     pub erasures: u32,
 }
 
+/// From how many percent on the log counts as almost full.
+pub const ALMOST_FULL_PERCENT: u32 = 90;
+
 /// What `Get` answers: `(qqay)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Entry {

@@ -79,6 +79,8 @@ pub struct SupplyState {
     pub failed: bool,
     /// Whether the mains reach it.
     pub ac: bool,
+    /// Whether it is in its slot.
+    pub present: bool,
     /// Watts it gives.
     pub watts: f64,
 }
@@ -108,6 +110,9 @@ impl Board {
             seconds: 0.0,
             config,
         };
+        for line in board.config.active.clone() {
+            board.lines.set_active(line, true);
+        }
         // Twice: temperatures need the fans' speed.
         board.move_on(1e6);
         board.move_on(1e6);
@@ -195,6 +200,16 @@ impl Board {
         self.sensors.iter().any(|sensor| sensor.device == device && sensor.fault == Some(Fault::Disappear))
     }
 
+    /// The power supplies with the index of the hwmon device of each.
+    pub(crate) fn supplies(&self) -> impl Iterator<Item = (usize, &Supply)> {
+        (self.config.devices.len()..).zip(&self.supplies)
+    }
+
+    /// Whether a device does not answer: a supply that is not in its slot.
+    pub(crate) fn is_unplugged(&self, device: usize) -> bool {
+        self.supplies().any(|(of, supply)| of == device && !supply.present)
+    }
+
     /// Does what the control socket asks.
     pub fn control(&mut self, request: &Request) -> Reply {
         match self.try_control(request) {
@@ -211,9 +226,11 @@ impl Board {
             Request::PowerOk { hold_low } => self.power_ok_held = *hold_low,
             Request::Button { button, milliseconds } => self.press(*button, *milliseconds),
             Request::Psu { name, failed } => {
-                let supply = self.supplies.iter_mut().find(|supply| supply.config.name.get_ref() == name);
-                supply.ok_or_else(|| format!("no power supply `{name}`"))?.failed = *failed;
+                self.supply(name)?.failed = *failed;
             }
+            Request::PsuPresence { name, present } => self.supply(name)?.present = *present,
+            Request::Line { line, active } if line.is_by_hand() => self.lines.set_active(*line, *active),
+            Request::Line { line, .. } => return Err(format!("hands do not move line `{}`", line.name())),
             Request::Load { load } if (0.0..=1.0).contains(load) => self.load = *load,
             Request::Load { load } => return Err(format!("load {load} is not 0 to 1")),
             Request::Ac { present } => self.supplies.iter_mut().for_each(|supply| supply.ac = *present),
@@ -221,6 +238,11 @@ impl Board {
         }
         self.step(0.0);
         Ok(())
+    }
+
+    fn supply(&mut self, name: &str) -> Result<&mut Supply, String> {
+        let supply = self.supplies.iter_mut().find(|supply| supply.config.name.get_ref() == name);
+        supply.ok_or_else(|| format!("no power supply `{name}`"))
     }
 
     fn set_fault(&mut self, name: &str, fault: Option<Fault>, value: Option<f64>) -> Result<(), String> {
@@ -282,6 +304,11 @@ impl Board {
         self.lines.set_active(Line::SioS5, self.host.in_s5());
         self.lines.set_active(Line::PowerOk, self.host.has_power());
         self.lines.set_active(Line::PostComplete, self.host.post_complete());
+        for supply in &self.supplies {
+            if let Some(line) = supply.config.presence {
+                self.lines.set_active(line, supply.present);
+            }
+        }
     }
 
     fn watts(&self) -> f64 {
@@ -384,6 +411,7 @@ fn supply_state(supply: &Supply) -> SupplyState {
         name: supply.config.name.get_ref().clone(),
         failed: supply.failed,
         ac: supply.ac,
+        present: supply.present,
         watts: supply.load,
     }
 }

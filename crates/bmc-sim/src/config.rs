@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::{ConsoleConfig, HostConfig};
+use crate::{ConsoleConfig, HostConfig, Line};
 
 /// Why a board file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,9 @@ pub struct BoardConfig {
     /// The host's serial console.
     #[serde(default)]
     pub console: ConsoleConfig,
+    /// Lines that are active from the start: those of processors that are in their sockets.
+    #[serde(default)]
+    pub active: Vec<Line>,
     /// hwmon devices, in the order of their hwmon numbers.
     #[serde(default, rename = "device")]
     pub devices: Vec<DeviceConfig>,
@@ -195,6 +198,8 @@ pub struct SupplyConfig {
     pub max_watts: f64,
     /// Speed of its fan at full power.
     pub fan_max_rpm: f64,
+    /// The line that says that it is in its slot.
+    pub presence: Option<Line>,
 }
 
 /// NaN, which TOML can say, is not.
@@ -249,6 +254,9 @@ impl BoardConfig {
     fn validate(&self) -> Result<(), (usize, String)> {
         if !(0.0..=1.0).contains(&self.load) {
             return Err((0, format!("field `load`: {} is not 0 to 1", self.load)));
+        }
+        if let Some(line) = self.active.iter().find(|line| !line.is_by_hand()) {
+            return Err((0, format!("field `active`: the board itself moves `{}`", line.name())));
         }
         for device in &self.devices {
             device.validate()?;

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::BoardState;
+use crate::{BoardState, Line};
 
 /// What can be wrong with a sensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +76,20 @@ pub enum Request {
         name: String,
         /// Whether it is broken from now on.
         failed: bool,
+    },
+    /// Pulls a power supply out of its slot, or puts it back.
+    PsuPresence {
+        /// Its name.
+        name: String,
+        /// Whether it is there from now on.
+        present: bool,
+    },
+    /// Moves a line that shows what hands do: opens the chassis, takes a processor out.
+    Line {
+        /// Which.
+        line: Line,
+        /// Whether it says what its name says.
+        active: bool,
     },
     /// Sets what the host has to do, 0 to 1.
     Load {
@@ -198,6 +212,12 @@ pub fn parse_words(words: &[String]) -> anyhow::Result<Request> {
         ["button", "press", button, rest @ ..] => press(button, rest)?,
         ["psu", "fail", name] => Request::Psu { name: (*name).to_owned(), failed: true },
         ["psu", "restore", name] => Request::Psu { name: (*name).to_owned(), failed: false },
+        ["psu", "pull", name] => Request::PsuPresence { name: (*name).to_owned(), present: false },
+        ["psu", "insert", name] => Request::PsuPresence { name: (*name).to_owned(), present: true },
+        ["chassis", "open"] => Request::Line { line: Line::ChassisIntrusion, active: true },
+        ["chassis", "close"] => Request::Line { line: Line::ChassisIntrusion, active: false },
+        ["line", "activate", name] => Request::Line { line: line(name)?, active: true },
+        ["line", "release", name] => Request::Line { line: line(name)?, active: false },
         ["load", "set", load] => Request::Load { load: number(load)? },
         ["ac", "cut"] => Request::Ac { present: false },
         ["ac", "restore"] => Request::Ac { present: true },
@@ -205,6 +225,10 @@ pub fn parse_words(words: &[String]) -> anyhow::Result<Request> {
         ["host", "unhang"] => Request::Host { hung: false },
         _ => bail!("no command `{}`\nhint: bmc-sim --help", words.join(" ")),
     })
+}
+
+fn line(name: &str) -> anyhow::Result<Line> {
+    Line::by_name(name).with_context(|| format!("no line `{name}`"))
 }
 
 fn fault(action: &str) -> anyhow::Result<Option<Fault>> {

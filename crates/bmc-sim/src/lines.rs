@@ -28,11 +28,21 @@ pub enum Line {
     IdentifyLed,
     /// Board to BMC: the front panel's identify button.
     IdButtonIn,
+    /// Board to BMC: the chassis is open.
+    ChassisIntrusion,
+    /// Board to BMC: there is a power supply in the first slot.
+    Psu1Present,
+    /// Board to BMC: there is a power supply in the second slot.
+    Psu2Present,
+    /// Board to BMC: there is a processor in the first socket.
+    Cpu1Present,
+    /// Board to BMC: there is a processor in the second socket.
+    Cpu2Present,
 }
 
 impl Line {
     /// Every line.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::PowerOk,
         Self::PowerButton,
         Self::ResetButton,
@@ -43,6 +53,11 @@ impl Line {
         Self::Nmi,
         Self::IdentifyLed,
         Self::IdButtonIn,
+        Self::ChassisIntrusion,
+        Self::Psu1Present,
+        Self::Psu2Present,
+        Self::Cpu1Present,
+        Self::Cpu2Present,
     ];
 
     /// The name on the sockets and in a board's power configuration.
@@ -58,12 +73,22 @@ impl Line {
             Self::Nmi => "nmi",
             Self::IdentifyLed => "identify-led",
             Self::IdButtonIn => "id-button-in",
+            Self::ChassisIntrusion => "chassis-intrusion",
+            Self::Psu1Present => "psu1-present",
+            Self::Psu2Present => "psu2-present",
+            Self::Cpu1Present => "cpu1-present",
+            Self::Cpu2Present => "cpu2-present",
         }
     }
 
     /// The line of this name.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|line| line.name() == name)
+    }
+
+    /// Whether it only shows what somebody's hands did to the board.
+    pub fn is_by_hand(self) -> bool {
+        matches!(self, Self::ChassisIntrusion | Self::Cpu1Present | Self::Cpu2Present)
     }
 
     /// Whether the BMC drives it.

@@ -30,6 +30,9 @@ commands for a running board (SOCKET is its DIR/run/board.sock):
   power_ok hold-low|release                          the main rails cannot be good
   button press power|reset|id [MILLISECONDS]         a press on the front panel (default 200 ms)
   psu fail|restore NAME                              a power supply breaks
+  psu pull|insert NAME                               a power supply leaves its slot
+  chassis open|close                                 somebody opens the chassis
+  line activate|release NAME                         hands move a line: cpu1-present and its like
   load set 0..1                                      what the host has to do
   ac cut|restore                                     the mains
   host hang|unhang                                   the operating system ignores its power button

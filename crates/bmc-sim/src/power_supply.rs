@@ -27,12 +27,31 @@ pub(crate) const CHANNELS: [(SupplyQuantity, &str, &str, Option<&str>, Unit); 8]
     (SupplyQuantity::Fan, "Fan", "fan1", None, Unit::Rpm),
 ];
 
+/// When an alarm is raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SupplyAlarm {
+    NoInput,
+    NoOutput,
+    Never,
+}
+
+/// A supply's alarms: those of the kernel's pmbus driver that tell broken supplies from fed ones.
+pub(crate) const ALARMS: [(&str, SupplyAlarm); 5] = [
+    ("in1_lcrit_alarm", SupplyAlarm::NoInput),
+    ("in2_lcrit_alarm", SupplyAlarm::NoOutput),
+    ("fan1_fault", SupplyAlarm::NoOutput),
+    ("curr2_crit_alarm", SupplyAlarm::Never),
+    ("temp1_crit_alarm", SupplyAlarm::Never),
+];
+
 /// A supply and what it carries.
 #[derive(Debug, Clone)]
 pub(crate) struct Supply {
     pub(crate) config: SupplyConfig,
     pub(crate) failed: bool,
     pub(crate) ac: bool,
+    /// In its slot.
+    pub(crate) present: bool,
     /// Watts it gives.
     pub(crate) load: f64,
     temperature: f64,
@@ -46,11 +65,20 @@ const SECONDS: f64 = 40.0;
 
 impl Supply {
     pub(crate) fn new(config: SupplyConfig, ambient: f64) -> Self {
-        Self { config, failed: false, ac: true, load: 0.0, temperature: ambient + 5.0 }
+        Self { config, failed: false, ac: true, present: true, load: 0.0, temperature: ambient + 5.0 }
     }
 
     pub(crate) fn gives(&self) -> bool {
-        self.ac && !self.failed
+        self.present && self.ac && !self.failed
+    }
+
+    /// Whether an alarm of [`ALARMS`] is raised.
+    pub(crate) fn raises(&self, alarm: SupplyAlarm) -> bool {
+        match alarm {
+            SupplyAlarm::NoInput => !self.ac,
+            SupplyAlarm::NoOutput => self.ac && self.failed,
+            SupplyAlarm::Never => false,
+        }
     }
 
     pub(crate) fn step(&mut self, dt: f64, watts: f64, ambient: f64) {

@@ -9,7 +9,7 @@ use std::{
 
 use nix::{sys::stat::Mode, unistd::mkfifo};
 
-use crate::{Board, Fault, eeprom, sensor::Sensor};
+use crate::{Board, Fault, eeprom, power_supply::ALARMS, sensor::Sensor};
 
 /// The tree of one board below `<dir>/sys`. Files change by rename, so that a reader never sees half a number, and only when their
 /// text does.
@@ -76,7 +76,19 @@ impl Tree {
         }
         for sensor in board.sensors() {
             if let Some(directory) = self.directory(sensor.device) {
-                self.show(directory.join(format!("{}_input", sensor.attribute)), shown(sensor))?;
+                self.show(directory.join(format!("{}_input", sensor.attribute)), shown(board, sensor))?;
+            }
+        }
+        self.show_alarms(board)
+    }
+
+    fn show_alarms(&mut self, board: &Board) -> io::Result<()> {
+        for (device, supply) in board.supplies() {
+            let Some(directory) = self.directory(device) else { continue };
+            for (attribute, alarm) in ALARMS {
+                let raised = Shown::Text(format!("{}\n", u8::from(supply.raises(alarm))));
+                let shown = if supply.present { raised } else { Shown::Error };
+                self.show(directory.join(attribute), shown)?;
             }
         }
         Ok(())
@@ -108,7 +120,7 @@ impl Tree {
             self.show(directory.join(format!("pwm{pwm}")), Shown::Text(format!("{duty}\n")))?;
         }
         for sensor in board.sensors().iter().filter(|sensor| sensor.device == index) {
-            self.show(directory.join(format!("{}_input", sensor.attribute)), shown(sensor))?;
+            self.show(directory.join(format!("{}_input", sensor.attribute)), shown(board, sensor))?;
             if let Some(label) = &sensor.label {
                 let path = directory.join(format!("{}_label", sensor.attribute));
                 self.show(path, Shown::Text(format!("{label}\n")))?;
@@ -175,8 +187,9 @@ impl Tree {
     }
 }
 
-fn shown(sensor: &Sensor) -> Shown {
+fn shown(board: &Board, sensor: &Sensor) -> Shown {
     match sensor.fault {
+        _ if board.is_unplugged(sensor.device) => Shown::Error,
         Some(Fault::Fail) => Shown::Error,
         Some(Fault::Stall) => Shown::Fifo,
         _ => Shown::Text(format!("{}\n", sensor.raw)),

@@ -93,6 +93,39 @@ fn one_supply_carries_what_its_failed_neighbour_drops() {
 }
 
 #[test]
+fn a_supply_that_is_pulled_tells_its_line_and_does_not_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut board = board();
+    let mut tree = Tree::create(dir.path(), &mut board).unwrap();
+    let input = dir.path().join("sys").join(tree.attribute(&board, "PSU1_Vin").unwrap());
+    let alarm = |name: &str| fs::read_to_string(input.with_file_name(name)).map(|text| text.trim() == "1");
+    assert!(!state(&mut board).lines[&Line::Psu1Present], "active low");
+    board.control(&Request::Psu { name: "PSU1".into(), failed: true });
+    tree.update(&mut board).unwrap();
+    assert!(alarm("in2_lcrit_alarm").unwrap() && !alarm("in1_lcrit_alarm").unwrap());
+    board.control(&Request::PsuPresence { name: "PSU1".into(), present: false });
+    tree.update(&mut board).unwrap();
+    assert!(state(&mut board).lines[&Line::Psu1Present]);
+    assert!(alarm("in2_lcrit_alarm").is_err() && fs::read_to_string(&input).is_err());
+    board.control(&Request::PsuPresence { name: "PSU1".into(), present: true });
+    board.control(&Request::Psu { name: "PSU1".into(), failed: false });
+    board.control(&Request::Ac { present: false });
+    tree.update(&mut board).unwrap();
+    assert!(alarm("in1_lcrit_alarm").unwrap() && !alarm("in2_lcrit_alarm").unwrap());
+}
+
+#[test]
+fn hands_move_the_lines_that_are_theirs_and_no_others() {
+    let mut board = board();
+    assert!(!state(&mut board).lines[&Line::Cpu2Present], "active low, and there from the start");
+    let open = Request::Line { line: Line::ChassisIntrusion, active: true };
+    assert_eq!(board.control(&open), Reply::Ok(true));
+    assert!(state(&mut board).lines[&Line::ChassisIntrusion]);
+    let refused = board.control(&Request::Line { line: Line::PowerOk, active: false });
+    assert!(matches!(refused, Reply::Error(_)));
+}
+
+#[test]
 fn without_mains_the_host_is_off_and_stays_off_until_the_button() {
     let mut board = board();
     board.control(&Request::Ac { present: false });
@@ -197,6 +230,8 @@ fn attributes(dir: &std::path::Path, record: &serde_json::Value) -> Vec<(String,
                 })
                 .collect()
         }
+        // Lines, not attributes.
+        "XeonCPU" | "ChassisIntrusionSensor" => Vec::new(),
         _ => {
             let names = ["Name", "Name1"].into_iter().zip(["temp1", "temp2"]);
             names

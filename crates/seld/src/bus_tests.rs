@@ -233,6 +233,46 @@ async fn an_event_of_a_daemon_is_read_back_as_an_ipmi_record() {
     assert!(missing.to_string().contains("org.ferrite.Error.NotPresent"), "{missing}");
 }
 
+struct Supply {
+    functional: bool,
+}
+
+#[zbus::interface(name = "xyz.openbmc_project.State.Decorator.OperationalStatus")]
+impl Supply {
+    #[zbus(property)]
+    fn functional(&self) -> bool {
+        self.functional
+    }
+}
+
+struct Kind;
+
+#[zbus::interface(name = "xyz.openbmc_project.Inventory.Item.PowerSupply")]
+impl Kind {}
+
+#[tokio::test]
+async fn a_supply_that_fails_is_a_record_with_its_number_once() {
+    let stand = stand().await;
+    let _core = serve_numbers(&stand.bus).await;
+    let path = "/xyz/openbmc_project/inventory/system/powersupply/PSU1";
+    let inventory = connect(&stand.bus).await;
+    let objects = inventory.object_server();
+    objects.at(bmc_dbus::names::inventory::ROOT, zbus::fdo::ObjectManager).await.unwrap();
+    objects.at(path, Supply { functional: false }).await.unwrap();
+    objects.at(path, Kind).await.unwrap();
+    inventory.request_name("xyz.openbmc_project.Inventory.Manager").await.unwrap();
+    has_records(&stand.log, 1).await;
+    let supply = objects.interface::<_, Supply>(path).await.unwrap();
+    // Told again, and then that it is over.
+    supply.get().await.functional_changed(supply.signal_emitter()).await.unwrap();
+    supply.get_mut().await.functional = true;
+    supply.get().await.functional_changed(supply.signal_emitter()).await.unwrap();
+    has_records(&stand.log, 2).await;
+    let records: Vec<_> =
+        stand.log.store().records().values().map(|stored| stored.record[10..14].to_vec()).collect();
+    assert_eq!(records, [[0x08, 1, 0x6F, 0x01], [0x08, 1, 0xEF, 0x01]]);
+}
+
 #[tokio::test]
 async fn a_record_that_was_added_is_told_to_all_as_it_is_kept() {
     let stand = stand().await;
@@ -287,7 +327,8 @@ async fn every_change_of_the_log_is_answered_and_announced() {
         }
         announced().await;
         let info = log.info().await.unwrap();
-        assert_eq!((info.records, info.free, info.overflow), (0, 3, false));
-        assert!(info.last_erase >= info.last_addition);
+        assert_eq!((info.records, info.free, info.overflow), (1, 2, false), "that it was cleared");
+        assert!(info.last_addition >= info.last_erase);
+        assert_eq!(log.get(0).await.unwrap().record[10..], [0x10, 0xF5, 0x6F, 0x02, 0xFF, 0xFF]);
     }
 }

@@ -8,6 +8,7 @@ mod log;
 mod numbers;
 mod objects;
 mod record;
+mod remarks;
 mod sources;
 pub mod store;
 mod storm;

@@ -18,6 +18,7 @@ use crate::{
     clock::{Clock, SetTime, Step},
     kernel,
     record::clock_set,
+    remarks::{Fullness, cleared},
     store::{NewRecord, Store, StoreError},
     storm::{Limits, Storms, Verdict},
 };
@@ -70,6 +71,7 @@ pub(crate) struct Log {
     store: Mutex<Store>,
     clock: Mutex<Clock>,
     storms: Mutex<Storms>,
+    fullness: Mutex<Fullness>,
     /// A storm began: the task that writes summaries has to look when.
     stormy: Notify,
     kept: Mutex<Kept>,
@@ -102,6 +104,7 @@ impl Log {
         let set = kept.time.as_ref().filter(|set| set.boot == kernel::boot_id()).map(|set| set.at_start);
         let (adds, queue) = mpsc::channel(QUEUE);
         let log = Self {
+            fullness: Mutex::new(Fullness::of(store.records().len(), store.free())),
             store: Mutex::new(store),
             clock: Mutex::new(Clock::new(earliest, set, kernel::clocks())),
             storms: Mutex::new(Storms::new(limits)),
@@ -194,6 +197,15 @@ impl Log {
         Ok(())
     }
 
+    /// Deletes all records, and logs that somebody did so.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn clear_and_say_so(&self) -> Result<(), StoreError> {
+        self.clear()?;
+        self.add(cleared(self.time())).await.map(drop)
+    }
+
     fn tell(&self, news: News) {
         // Without listeners nobody needs to know.
         let _ = self.news.send(news);
@@ -241,7 +253,8 @@ impl Log {
         }
     }
 
-    fn write_batch(&self, batch: Vec<Add>) {
+    fn write_batch(&self, mut batch: Vec<Add>) {
+        self.remark(&mut batch);
         let (records, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|add| (add.record, add.done)).unzip();
         let now = self.time();
@@ -264,6 +277,18 @@ impl Log {
                 tracing::error!("{} events are lost: the log file: {error}", answers.len());
                 answers.into_iter().for_each(|answer| reply(answer, Err(StoreError::Io(kind.into()))));
             }
+        }
+    }
+
+    /// Puts what the log has to say of its own size into what is about to be written.
+    fn remark(&self, batch: &mut Vec<Add>) {
+        let (used, free) = {
+            let store = self.store();
+            (store.records().len(), store.free())
+        };
+        let remarks = lock(&self.fullness).remarks(used, free, batch.len(), self.time());
+        for (place, record) in remarks {
+            batch.insert(place.min(batch.len()), Add { record, done: None });
         }
     }
 

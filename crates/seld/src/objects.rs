@@ -114,8 +114,8 @@ impl EventLog {
         Ok(self.log.delete(id)?)
     }
 
-    fn clear(&self) -> Result<(), LogError> {
-        Ok(self.log.clear()?)
+    async fn clear(&self) -> Result<(), LogError> {
+        Ok(self.log.clear_and_say_so().await?)
     }
 
     async fn rearm(&self, path: String, events: u16) {
@@ -240,8 +240,8 @@ impl LoggingIpmi {
         Ok(())
     }
 
-    fn clear(&self) -> Result<(), LogError> {
-        Ok(self.log.clear()?)
+    async fn clear(&self) -> Result<(), LogError> {
+        Ok(self.log.clear_and_say_so().await?)
     }
 }
 

@@ -122,6 +122,21 @@ fn system_event(
     NewRecord { bytes: bytes_of(event), at, path: path.to_owned() }
 }
 
+/// What the log says of itself (v2.0 table 42-3, type 10h). Its number is ipmid's for the path, and the log does not wait for ipmid.
+pub(crate) fn of_the_log(data: [u8; 3], at: u32) -> NewRecord {
+    let event = SystemEvent {
+        timestamp: at,
+        generator: [BMC_GENERATOR, 0],
+        revision: MESSAGE_REVISION,
+        sensor_type: sensor_type::EVENT_LOGGING,
+        sensor: ipmi_wire::record::event::number::EVENT_LOGGING,
+        deasserted: false,
+        event_type: SENSOR_SPECIFIC,
+        data,
+    };
+    NewRecord { bytes: bytes_of(event), at, path: bmc_dbus::names::sel::SELF_PATH.to_owned() }
+}
+
 fn bytes_of(event: SystemEvent) -> [u8; 16] {
     let bytes = SelRecord { id: 0, body: SelBody::Event(event) }.to_bytes();
     bytes.try_into().unwrap_or([0; 16])

@@ -1,7 +1,7 @@
 //! Sensors: polls hwmon, judges thresholds, publishes on D-Bus.
 //!
 //! `board` reads what the machine has, `sensor` is one sensor as a value (no clock, file or bus), `poll` reads the hardware with one
-//! thread a bus, `station` holds all sensors, `service` shows them on D-Bus, and `publisher` sends their signals. README.md
+//! thread a bus, `station` holds all sensors, `items` what is there or not, `service` shows them on D-Bus, and `publisher` sends their signals. README.md
 //! describes the files.
 
 use std::{convert::Infallible, sync::Arc};
@@ -9,15 +9,18 @@ use std::{convert::Infallible, sync::Arc};
 use anyhow::Context as _;
 use bmc_daemon::{Context, Daemon, keep_connected};
 use bmc_dbus::names::sensors;
+use bmc_hw::hwmon::SysfsHwmon;
 use tokio::sync::watch;
 use zbus::Connection;
 
 use crate::{
-    overrides::Overrides, poll::Buses, sensor::power::HostPower, settings::Settings, station::Station,
+    items::Items, overrides::Overrides, poll::Buses, sensor::power::HostPower, settings::Settings,
+    station::Station,
 };
 
 mod board;
 mod host;
+mod items;
 mod overrides;
 mod poll;
 mod publisher;
@@ -38,16 +41,20 @@ pub const DAEMON: Daemon = Daemon {
 async fn run(context: Context) -> anyhow::Result<()> {
     let settings: Settings = context.config()?;
     let station = start(&context, &settings).await?;
+    let (items, findings) = start_items(&context, &settings)?;
+    let source = settings.gpio.parse().map_err(|error| anyhow::anyhow!("sensord.toml: gpio: {error}"))?;
     let (host, power) = watch::channel(HostPower::default());
     // Polling goes on while the bus is away: histories and alarms have no gap.
     let polling = poll::run(station.clone(), settings.bus_deadline(), power);
+    let watching = items::run(&items, &station.publisher, &source, findings);
     let serving = keep_connected(&context, async |connection| {
-        let result = serve(&connection, &station, &host, || context.ready()).await;
+        let result = serve(&connection, &station, &items, &host, || context.ready()).await;
         station.publisher.attach(None);
         result.map(|never| match never {})
     });
     tokio::select! {
         never = polling => match never {},
+        never = watching => match never {},
         result = serving => result,
     }
 }
@@ -62,16 +69,31 @@ async fn start(context: &Context, settings: &Settings) -> anyhow::Result<Arc<Sta
     Ok(Station::new(specs, settings.policy(), overrides, buses).await)
 }
 
+/// Reads which items the board has and starts to look at their alarms.
+fn start_items(context: &Context, settings: &Settings) -> anyhow::Result<(Arc<Items>, items::Findings)> {
+    let specs = board::load_items(&context.config_dir().join(&settings.board), settings.poll())?;
+    let items = Items::new(specs);
+    let findings = items::start(&items, &SysfsHwmon::new(&settings.sysfs))
+        .context("cannot start a thread for power supplies")?;
+    Ok((items, findings))
+}
+
 /// Serves the station on `connection` and follows the host's power until the connection ends, which is an error.
 async fn serve(
     connection: &Connection,
     station: &Arc<Station>,
+    items: &Arc<Items>,
     host: &watch::Sender<HostPower>,
     ready: impl FnOnce(),
 ) -> anyhow::Result<Infallible> {
     service::serve(connection, station).await.context("cannot serve the sensors")?;
     bmc_dbus::own_name(connection, sensors::SERVICE).await?;
     ready();
-    host::watch(connection, host).await.context("cannot follow the host's power")?;
+    tokio::select! {
+        followed = host::watch(connection, host) => followed.context("cannot follow the host's power")?,
+        served = service::items::serve(connection, items, station) => {
+            match served.context("cannot serve power supplies and processors")? {}
+        }
+    }
     anyhow::bail!("the bus connection ended")
 }

@@ -12,6 +12,8 @@ use crate::sensor::{Policy, health::FailureLimits, history::Depth};
 pub(crate) struct Settings {
     pub(crate) board: PathBuf,
     pub(crate) sysfs: PathBuf,
+    /// Where lines are: `cdev` or `unix:PATH`.
+    pub(crate) gpio: String,
     poll_ms: u64,
     bus_deadline_ms: u64,
     failures_until_unavailable: u32,
@@ -26,6 +28,7 @@ impl Default for Settings {
         Self {
             board: "board.json".into(),
             sysfs: "/sys".into(),
+            gpio: "cdev".to_owned(),
             poll_ms: 1000,
             bus_deadline_ms: 2000,
             failures_until_unavailable: 1,

@@ -15,6 +15,8 @@ use zbus::{
 
 use super::*;
 
+mod items;
+
 const AMBIENT: &str = "/xyz/openbmc_project/sensors/temperature/Ambient";
 const CPU: &str = "/xyz/openbmc_project/sensors/temperature/CPU";
 const RAIL: &str = "/xyz/openbmc_project/sensors/voltage/P12V";
@@ -27,7 +29,10 @@ const BOARD: &str = r#"{"Name": "Test Board", "Exposes": [
     {"Direction": "greater than", "Severity": 1, "Value": 50, "Hysteresis": 2}]},
   {"Name": "CPU", "Type": "TMP75", "Bus": 2, "Address": "0x49"},
   {"Name": "P12V", "Type": "ADC", "Index": 0, "ScaleFactor": 0.125, "PowerState": "On"},
-  {"Name": "Fan", "Type": "AspeedFan", "Connector": {"Pwm": 0, "Tachs": [0]}}
+  {"Name": "Fan", "Type": "AspeedFan", "Connector": {"Pwm": 0, "Tachs": [0]}},
+  {"Name": "PSU1", "Type": "pmbus", "Bus": 7, "Address": "0x58", "Labels": [], "Presence": {"PinName": "psu", "Polarity": "Low"}},
+  {"Name": "CPU1", "Type": "XeonCPU"},
+  {"Name": "Lid", "Type": "ChassisIntrusionSensor", "Class": "Gpio", "GpioPinName": "lid", "GpioPolarity": "High", "Rearm": "Manual"}
 ]}"#;
 
 /// A board of files, a bus, and sensord between them.
@@ -47,7 +52,8 @@ impl Rig {
         fs::create_dir(dir.path().join("etc")).unwrap();
         let rig_path = |path: &str| dir.path().join(path);
         fs::write(rig_path("etc/board.json"), BOARD).unwrap();
-        let settings = SETTINGS.replace("\"sys\"", &format!("{:?}", rig_path("sys")));
+        let gpio = format!("gpio = \"unix:{}\"\n", rig_path("gpio.sock").display());
+        let settings = gpio + &SETTINGS.replace("\"sys\"", &format!("{:?}", rig_path("sys")));
         fs::write(rig_path("etc/sensord.toml"), settings).unwrap();
         let bus = PrivateBus::start().unwrap();
         let client = Builder::address(bus.address()).build().await.unwrap();
@@ -81,10 +87,14 @@ impl Rig {
             let settings: Settings = context.config().unwrap();
             let station = super::start(&context, &settings).await.unwrap();
             let (host, power) = watch::channel(HostPower::default());
+            let (items, findings) = super::start_items(&context, &settings).unwrap();
+            let source = settings.gpio.parse().unwrap();
             let polling = poll::run(station.clone(), settings.bus_deadline(), power);
-            let serving = serve(&connection, &station, &host, || ready.send(()).unwrap());
+            let watching = crate::items::run(&items, &station.publisher, &source, findings);
+            let serving = serve(&connection, &station, &items, &host, || ready.send(()).unwrap());
             tokio::select! {
                 _ = polling => {}
+                _ = watching => {}
                 result = serving => tracing::info!("{result:?}"),
             }
         });

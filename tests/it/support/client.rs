@@ -33,6 +33,12 @@ impl Answer {
         line.unwrap_or_else(|| panic!("no `{key}` in {self:#?}"))
     }
 
+    /// The cells of the first `|`-separated line that has all of `words`.
+    pub(crate) fn line_with(&self, words: &[&str]) -> Option<Vec<String>> {
+        let line = self.stdout.lines().find(|line| words.iter().all(|word| line.contains(word)))?;
+        Some(line.split('|').map(|cell| cell.trim().to_owned()).collect())
+    }
+
     /// The cells of the `|`-separated line whose first cell is `name`.
     pub(crate) fn row(&self, name: &str) -> Vec<String> {
         let name = name.replace('_', " ");
@@ -104,4 +110,11 @@ pub(crate) fn freeipmi(program: &str, stack: &Description, words: &[&str]) -> An
         command.arg("--sdr-cache-directory").arg(cache.path());
     }
     Answer::of(command)
+}
+
+/// The same for a tool that lists sensors or events; it must succeed.
+pub(crate) fn freeipmi_with_sensors(program: &str, stack: &Description, words: &[&str]) -> Answer {
+    let answer = freeipmi(program, stack, &[&["--quiet-cache"], words].concat());
+    assert!(answer.success, "{program} {words:?}: {answer:#?}");
+    answer
 }

@@ -9,7 +9,7 @@ mod shell;
 mod stack;
 mod terminal;
 
-pub(crate) use client::{Answer, Ipmitool, freeipmi};
+pub(crate) use client::{Answer, Ipmitool, freeipmi, freeipmi_with_sensors};
 pub(crate) use console::{attach, attach_at, login};
 pub(crate) use guest::Guest;
 pub(crate) use lossy::{Faults, Lossy, noise};

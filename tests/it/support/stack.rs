@@ -87,6 +87,16 @@ impl Running {
         self.control().request(request).unwrap();
     }
 
+    /// Empties the event log, also of what it says of having been cleared.
+    pub(crate) fn empty_log(&self) {
+        self.ipmitool().ok("sel clear");
+        let remark = self.ipmitool().ok("sel list").stdout;
+        assert!(remark.contains("Log area reset/cleared"), "{remark}");
+        let id = remark.split('|').next().unwrap().trim().to_owned();
+        self.ipmitool().ok(&format!("sel delete 0x{id}"));
+        assert_eq!(self.ipmitool().ok("sel info").field("Entries"), "0");
+    }
+
     /// Waits until the board's state is as wanted.
     pub(crate) fn board_becomes(&self, what: &str, wanted: impl Fn(&BoardState) -> bool) -> BoardState {
         eventually(what, || wanted(&self.board()));

@@ -39,7 +39,7 @@ impl HwmonError {
     }
 
     /// Whether the file has gone rather than its device being ill: `ENODEV` is what an open attribute of a removed device says.
-    pub(super) fn is_gone(&self) -> bool {
+    pub fn is_gone(&self) -> bool {
         match self {
             Self::Io { source, .. } => {
                 source.kind() == io::ErrorKind::NotFound

@@ -18,7 +18,7 @@ pub(super) fn attribute(root: &Path, attribute: &Attribute) -> Result<PathBuf, H
 }
 
 /// The hwmon directories of `device`: at most one for an I2C device, any number by name.
-fn directories(root: &Path, device: &HwmonDevice) -> Vec<PathBuf> {
+pub(super) fn directories(root: &Path, device: &HwmonDevice) -> Vec<PathBuf> {
     match device {
         HwmonDevice::I2c { bus, address } => {
             children(&root.join(format!("bus/i2c/devices/{bus}-{address:04x}/hwmon")))
@@ -35,7 +35,7 @@ fn directories(root: &Path, device: &HwmonDevice) -> Vec<PathBuf> {
     }
 }
 
-fn children(directory: &Path) -> Vec<PathBuf> {
+pub(super) fn children(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     entries.filter_map(Result::ok).map(|entry| entry.path()).collect()
 }

@@ -3,6 +3,7 @@
 //! A [`Binding`] remembers where its attribute was found. When the file is gone it looks for the device once more, so that a device
 //! that vanished and came back under another number is read again without anyone being told.
 
+mod alarms;
 mod error;
 mod locate;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use alarms::Alarm;
 pub use error::HwmonError;
 
 /// No hwmon attribute is longer; more than this is not a number and is not read.

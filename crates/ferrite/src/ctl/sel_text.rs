@@ -44,7 +44,7 @@ const TYPES: &[Type] = &[
     (0x03, "Current", &[]),
     (0x04, "Fan", &[]),
     (0x05, "Physical security", &[(0, "chassis intrusion")]),
-    (0x07, "Processor", &[(0, "internal error"), (1, "thermal trip")]),
+    (0x07, "Processor", &[(0, "internal error"), (1, "thermal trip"), (7, "present"), (8, "disabled")]),
     (0x08, "Power supply", &[(0, "present"), (1, "failed"), (3, "input lost")]),
     (
         0x09,
@@ -59,6 +59,7 @@ const TYPES: &[Type] = &[
         ],
     ),
     (0x0B, "Other units", &[]),
+    (0x0D, "Drive", &[(0, "present"), (1, "fault"), (7, "rebuild in progress")]),
     (
         0x10,
         "Event logging",
@@ -115,14 +116,20 @@ fn sensor(event: &SystemEvent, name: &str) -> String {
     let kind = TYPES.iter().find(|(kind, ..)| *kind == event.sensor_type).map(|(_, text, _)| *text);
     match (kind, path_names_it(event)) {
         (_, true) if !name.is_empty() => name.to_owned(),
+        (Some(kind), _) if ITEMS.contains(&event.sensor_type) && !name.is_empty() => format!("{kind} {name}"),
         (Some(kind), _) => format!("{kind} #{:02x}h", event.sensor),
         (None, _) => format!("type {:02x}h #{:02x}h", event.sensor_type, event.sensor),
     }
 }
 
+/// Types of which there are several, each an object with a name.
+const ITEMS: [u8; 4] = [0x05, 0x07, 0x08, 0x0D];
+/// Event logging of one sensor is off: the record has the sensor's object.
+const STORM: (u8, u8) = (0x10, 0x01);
+
 /// Objects of analogue sensors are named after what they measure; those of states are not.
 fn path_names_it(event: &SystemEvent) -> bool {
-    event.event_type == 0x01 || event.sensor_type == 0x10
+    event.event_type == 0x01 || (event.sensor_type, event.data[0] & 0x0F) == STORM
 }
 
 fn what(event: &SystemEvent) -> String {
@@ -168,6 +175,8 @@ mod tests {
         assert_eq!(told, ("Power unit #f0h".into(), "power off".into(), Some("asserted")));
         let told = describe(&event(0x42, 0x83, 1), "");
         assert_eq!(told, ("type 42h #f0h".into(), "event type 03h, state 1".into(), Some("deasserted")));
+        let told = describe(&event(0x08, 0xEF, 0), "/xyz/openbmc_project/inventory/system/powersupply/PSU1");
+        assert_eq!(told, ("Power supply PSU1".into(), "present".into(), Some("deasserted")));
         let summary = [1, 0, SUMMARY, 0, 0, 0, 0, 0, 0, 0, 1, 9, 1, 0, 0x10, 0x27];
         let told = describe(&summary, "/x/temperature/CPU");
         assert_eq!(told, ("CPU".into(), "storm: 10000 events counted, the last follows".into(), None));

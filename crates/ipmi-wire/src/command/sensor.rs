@@ -238,15 +238,48 @@ layout! {
     }
 }
 
-layout! {
-    /// Response of [`GetSensorReading`] for a sensor with thresholds.
-    SensorReading {
-        /// Raw reading; 0 while it is unavailable.
-        reading: u8,
-        /// [`SensorState`].
-        state: u8,
-        /// Which thresholds are reached; the two top bits are reserved and set.
-        thresholds: u8,
+/// Response of [`GetSensorReading`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SensorReading {
+    /// Raw reading; 0 while it is unavailable, and for a discrete sensor.
+    pub reading: u8,
+    /// [`SensorState`].
+    pub state: u8,
+    /// What holds.
+    pub holds: Holds,
+}
+
+/// What holds of a sensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// Which thresholds are reached; the two top bits are reserved and set.
+    Thresholds(u8),
+    /// States 0 to 14 of a discrete sensor, one bit each.
+    States(u16),
+}
+
+/// The top bit of the last byte of states is reserved and set.
+const RESERVED_STATE: u16 = 0x8000;
+
+impl Encode for SensorReading {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend([self.reading, self.state]);
+        match self.holds {
+            Holds::Thresholds(thresholds) => out.push(thresholds),
+            Holds::States(states) => out.extend((states | RESERVED_STATE).to_le_bytes()),
+        }
+    }
+}
+
+impl Decode for SensorReading {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {
+        let [reading, state, low] = reader.array()?;
+        let holds = if reader.is_empty() {
+            Holds::Thresholds(low)
+        } else {
+            Holds::States(u16::from_le_bytes([low, reader.u8()?]) & !RESERVED_STATE)
+        };
+        Ok(Self { reading, state, holds })
     }
 }
 
@@ -297,7 +330,7 @@ mod tests {
 
     #[test]
     fn sensor_messages_have_these_bytes() {
-        let reading = SensorReading { reading: 25, state: 0xC0, thresholds: 0xC0 };
+        let reading = SensorReading { reading: 25, state: 0xC0, holds: Holds::Thresholds(0xC0) };
         assert_eq!(reading.to_bytes(), [25, 0xC0, 0xC0]);
         let set =
             NewThresholds { number: 7, thresholds: Thresholds { mask: 0x10, values: [0, 0, 0, 0, 90, 0] } };

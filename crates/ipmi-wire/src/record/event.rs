@@ -15,10 +15,16 @@ pub const SENSOR_SPECIFIC: u8 = 0x6F;
 
 /// Sensor types of the discrete sensors that the BMC itself has.
 pub mod sensor_type {
+    /// Physical security: chassis intrusion.
+    pub const PHYSICAL_SECURITY: u8 = 0x05;
+    /// Processor.
+    pub const PROCESSOR: u8 = 0x07;
     /// Power supply.
     pub const POWER_SUPPLY: u8 = 0x08;
     /// Power unit.
     pub const POWER_UNIT: u8 = 0x09;
+    /// Drive slot (bay).
+    pub const DRIVE_SLOT: u8 = 0x0D;
     /// Event logging disabled.
     pub const EVENT_LOGGING: u8 = 0x10;
     /// System event.
@@ -35,6 +41,26 @@ pub mod sensor_type {
     pub const WATCHDOG: u8 = 0x23;
     /// Session audit.
     pub const SESSION_AUDIT: u8 = 0x2A;
+}
+
+/// Entity IDs (v2.0 table 43-13) of what discrete sensors are on.
+pub mod entity {
+    /// Processor.
+    pub const PROCESSOR: u8 = 0x03;
+    /// Disk or disk bay.
+    pub const DRIVE: u8 = 0x04;
+    /// System management module: the BMC.
+    pub const CONTROLLER: u8 = 0x06;
+    /// Power supply.
+    pub const POWER_SUPPLY: u8 = 0x0A;
+    /// Front panel board.
+    pub const FRONT_PANEL: u8 = 0x0C;
+    /// Power unit.
+    pub const POWER_UNIT: u8 = 0x13;
+    /// System chassis.
+    pub const CHASSIS: u8 = 0x17;
+    /// Operating system.
+    pub const OPERATING_SYSTEM: u8 = 0x23;
 }
 
 /// Numbers, on LUN 0, of the discrete sensors that every BMC has. Sensors of the board never get them.

@@ -10,6 +10,7 @@ use ipmi_wire::{
         IdentifyState, LastPowerEvent, PohCounter, PolicyChange, PolicySupport, RestartCause, RestorePolicy,
         SetPowerRestorePolicy,
     },
+    record::event::sensor_type,
 };
 use tokio::time::Instant;
 
@@ -36,14 +37,22 @@ const BMC_ADDRESS: u8 = 0x20;
 /// How long the chassis shows itself where the request does not say (v2.0§28.5).
 const IDENTIFY_DEFAULT: Duration = Duration::from_secs(15);
 
-/// The capability bits tell of intrusion sensor, front panel lock, NMI button and interlock: none of them is wired to the BMC
-/// on the boards so far. The interrupt that Chassis Control sends is no front panel's.
-fn get_chassis_capabilities(_: &Ipmid, _: &Caller, (): ()) -> Result<ChassisCapabilities, CompletionCode> {
+/// States of physical security and of drive slots (v2.0 table 42-3): general chassis intrusion, drive fault.
+const INTRUSION: u16 = 1 << 0x00;
+const DRIVE_FAULT: u16 = 1 << 0x01;
+
+/// The capability bits tell of intrusion sensor, front panel lock, NMI button and interlock: but for the first none of them is wired
+/// to the BMC on the boards so far. The interrupt that Chassis Control sends is no front panel's.
+fn get_chassis_capabilities(
+    ipmid: &Ipmid,
+    _: &Caller,
+    (): (),
+) -> Result<ChassisCapabilities, CompletionCode> {
     Ok(ChassisCapabilities {
         interlock: false,
         diagnostic_interrupt: false,
         lockout: false,
-        intrusion: false,
+        intrusion: ipmid.platform.sensors.snapshot().item_states(sensor_type::PHYSICAL_SECURITY).is_some(),
         fru_address: BMC_ADDRESS,
         sdr_address: BMC_ADDRESS,
         sel_address: BMC_ADDRESS,
@@ -55,6 +64,8 @@ fn get_chassis_capabilities(_: &Ipmid, _: &Caller, (): ()) -> Result<ChassisCapa
 fn get_chassis_status(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<ChassisStatus, CompletionCode> {
     let status = ipmid.platform.power.status()?;
     let event = |event| status.last_event == Some(event);
+    let sensors = ipmid.platform.sensors.snapshot();
+    let is = |sensor_type, state| sensors.item_states(sensor_type).is_some_and(|states| states & state != 0);
     Ok(ChassisStatus {
         on: status.on,
         overload: !status.on && event(PowerEvent::Overload),
@@ -68,9 +79,9 @@ fn get_chassis_status(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<ChassisStatus
             None => RestorePolicy::Unknown,
         },
         last_event: LastPowerEvent(status.last_event.map_or(0, last_event)),
-        intrusion: false,
+        intrusion: is(sensor_type::PHYSICAL_SECURITY, INTRUSION),
         lockout: false,
-        drive_fault: false,
+        drive_fault: is(sensor_type::DRIVE_SLOT, DRIVE_FAULT),
         cooling_fault: false,
         identify: status.identify.map(|on| identify_state(on, ipmid.kept.identify.plan())),
     })

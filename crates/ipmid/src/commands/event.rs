@@ -14,7 +14,7 @@ use ipmi_wire::{
     },
 };
 
-use super::sensor::find;
+use super::sensor::find_any;
 use crate::{
     Ipmid,
     dispatch::{Caller, Entry, later, now},
@@ -97,11 +97,12 @@ async fn platform_event(ipmid: &Ipmid, caller: &Caller, event: PlatformEvent) ->
 
 /// Scanning cannot be switched off: sensord reads for others too.
 fn enable(ipmid: &Ipmid, caller: &Caller, request: EventEnable) -> Result<(), CompletionCode> {
-    let sensor = find(ipmid, caller, request.number)?;
+    let sensor = find_any(ipmid, caller, request.number)?;
     if !request.scanning {
         return Err(CompletionCode::INVALID_DATA_FIELD);
     }
-    let mut enabled = Enabled { messages: request.messages, ..ipmid.kept.event_enables.get(sensor.address) };
+    let mut enabled =
+        Enabled { messages: request.messages, ..ipmid.kept.event_enables.get(sensor.address()) };
     match request.selected {
         Selected::Unchanged => {}
         Selected::Enable => {
@@ -113,10 +114,10 @@ fn enable(ipmid: &Ipmid, caller: &Caller, request: EventEnable) -> Result<(), Co
             enabled.deassertion &= !request.deassertion;
         }
     }
-    ipmid.kept.event_enables.set(sensor.address, enabled);
+    ipmid.kept.event_enables.set(sensor.address(), enabled);
     tracing::info!(
         "events of {} set over channel {} by user slot {:?}",
-        sensor.path,
+        sensor.path(),
         caller.channel,
         caller.user_slot
     );
@@ -125,9 +126,9 @@ fn enable(ipmid: &Ipmid, caller: &Caller, request: EventEnable) -> Result<(), Co
 
 /// What is asserted now is logged again; that something ended is no state that could be pending.
 async fn rearm(ipmid: &Ipmid, caller: &Caller, request: Rearm) -> Result<(), CompletionCode> {
-    let sensor = find(ipmid, caller, request.number)?;
+    let sensor = find_any(ipmid, caller, request.number)?;
     let assertion = request.events.map_or(ALL, |(assertion, _)| assertion);
-    Ok(ipmid.platform.event_log.rearm(&sensor.path, assertion).await?)
+    Ok(ipmid.platform.event_log.rearm(sensor.path(), assertion).await?)
 }
 
 #[cfg(test)]

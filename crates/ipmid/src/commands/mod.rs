@@ -5,6 +5,7 @@ pub(crate) mod app;
 pub(crate) mod boot;
 pub(crate) mod channel;
 pub(crate) mod chassis;
+mod discrete;
 pub(crate) mod event;
 pub(crate) mod firewall;
 pub(crate) mod fru;

@@ -7,7 +7,7 @@ use ipmi_wire::{
     command::sensor::{
         DeviceSdrInfo, DeviceSdrInfoRequest, EVENT_DATA_NOT_SETTABLE, GetDeviceSdr, GetDeviceSdrInfo,
         GetSensorEventEnable, GetSensorEventStatus, GetSensorHysteresis, GetSensorReading,
-        GetSensorReadingFactors, GetSensorThresholds, GetSensorType, Hysteresis, HysteresisRequest,
+        GetSensorReadingFactors, GetSensorThresholds, GetSensorType, Holds, Hysteresis, HysteresisRequest,
         NOT_SETTABLE, NewHysteresis, NewSensorReading, NewSensorType, NewThresholds, ReadingFactors,
         ReadingFactorsRequest, ReserveDeviceSdrRepository, SensorEvents, SensorNumber, SensorReading,
         SensorState, SensorType, SetSensorHysteresis, SetSensorReading, SetSensorThresholds, SetSensorType,
@@ -15,12 +15,12 @@ use ipmi_wire::{
     },
 };
 
-use super::sdr;
+use super::{discrete, sdr};
 use crate::{
     Ipmid,
-    dispatch::{Caller, Entry, later, now},
+    dispatch::{Caller, Entry, either, later, now},
     platform::PlatformError,
-    sensors::{self, Address, Sensor, Status, Threshold},
+    sensors::{self, Address, Discrete, Sensor, Status, Threshold},
 };
 
 pub(crate) const COMMANDS: &[Entry] = &[
@@ -33,8 +33,8 @@ pub(crate) const COMMANDS: &[Entry] = &[
     later!(SetSensorThresholds, set_thresholds).on_any_lun(),
     now!(GetSensorThresholds, thresholds).on_any_lun(),
     now!(GetSensorEventEnable, event_enable).on_any_lun(),
-    now!(GetSensorEventStatus, event_status).on_any_lun(),
-    now!(GetSensorReading, reading).on_any_lun(),
+    either!(GetSensorEventStatus, event_status, discrete::event_status).on_any_lun(),
+    either!(GetSensorReading, reading, discrete::reading).on_any_lun(),
     now!(SetSensorType, set_sensor_type).on_any_lun(),
     now!(GetSensorType, sensor_type).on_any_lun(),
     later!(SetSensorReading, set_reading).on_any_lun(),
@@ -47,9 +47,44 @@ const RESERVED_THRESHOLDS: u8 = 0xC0;
 /// All bits that a threshold mask may have.
 const ALL_THRESHOLDS: u8 = 0x3F;
 
-pub(super) fn find(ipmid: &Ipmid, caller: &Caller, number: u8) -> Result<Arc<Sensor>, CompletionCode> {
+/// The sensor of this number with an analog reading.
+fn find(ipmid: &Ipmid, caller: &Caller, number: u8) -> Result<Arc<Sensor>, CompletionCode> {
+    match find_any(ipmid, caller, number)? {
+        Found::Analog(sensor) => Ok(sensor),
+        Found::Discrete(_) => Err(CompletionCode::ILLEGAL_FOR_SENSOR),
+    }
+}
+
+/// A sensor of either kind.
+pub(super) enum Found {
+    Analog(Arc<Sensor>),
+    Discrete(Arc<Discrete>),
+}
+
+impl Found {
+    pub(super) fn address(&self) -> Address {
+        match self {
+            Self::Analog(sensor) => sensor.address,
+            Self::Discrete(discrete) => discrete.address,
+        }
+    }
+
+    /// Its object.
+    pub(super) fn path(&self) -> &str {
+        match self {
+            Self::Analog(sensor) => &sensor.path,
+            Self::Discrete(discrete) => &discrete.path,
+        }
+    }
+}
+
+/// The sensor of this number.
+pub(super) fn find_any(ipmid: &Ipmid, caller: &Caller, number: u8) -> Result<Found, CompletionCode> {
     let address = Address { lun: caller.lun.value(), number };
-    ipmid.platform.sensors.snapshot().sensor(address).cloned().ok_or(CompletionCode::NOT_PRESENT)
+    let snapshot = ipmid.platform.sensors.snapshot();
+    let analog = || snapshot.sensor(address).cloned().map(Found::Analog);
+    let discrete = || snapshot.discrete(address).cloned().map(Found::Discrete);
+    analog().or_else(discrete).ok_or(CompletionCode::NOT_PRESENT)
 }
 
 /// For clients that want it; Get Device ID does not announce device SDRs, or clients would list every sensor twice.
@@ -59,7 +94,8 @@ fn device_sdr_info(
     request: DeviceSdrInfoRequest,
 ) -> Result<DeviceSdrInfo, CompletionCode> {
     let snapshot = ipmid.platform.sensors.snapshot();
-    let addresses = || snapshot.sensors().iter().map(|sensor| sensor.address);
+    let discrete = || snapshot.all_discrete().iter().map(|discrete| discrete.address);
+    let addresses = || snapshot.sensors().iter().map(|sensor| sensor.address).chain(discrete());
     let count = if request.count_records {
         snapshot.device_records().len()
     } else {
@@ -73,17 +109,24 @@ fn device_sdr_info(
     })
 }
 
-/// The hot path: a look-up and a lock that nobody holds for long.
-fn reading(ipmid: &Ipmid, caller: &Caller, sensor: SensorNumber) -> Result<SensorReading, CompletionCode> {
-    let sensor = find(ipmid, caller, sensor.number)?;
+/// The hot path: a look-up and a lock that nobody holds for long. `None` where a provider has to be asked.
+fn reading(
+    ipmid: &Ipmid,
+    caller: &Caller,
+    sensor: &SensorNumber,
+) -> Option<Result<SensorReading, CompletionCode>> {
+    let sensor = match find_any(ipmid, caller, sensor.number) {
+        Ok(Found::Analog(sensor)) => sensor,
+        Ok(Found::Discrete(_)) => return None,
+        Err(code) => return Some(Err(code)),
+    };
     let (reading, status) = sensor.read();
     let state = state(&sensor, status);
-    Ok(match sensor.raw(reading.value) {
-        Some(raw) if status.available => {
-            SensorReading { reading: raw, state, thresholds: RESERVED_THRESHOLDS | sensor.reached(&reading) }
-        }
-        _ => SensorReading { reading: 0, state, thresholds: RESERVED_THRESHOLDS },
-    })
+    let (reading, reached) = match sensor.raw(reading.value) {
+        Some(raw) if status.available => (raw, sensor.reached(&reading)),
+        _ => (0, 0),
+    };
+    Some(Ok(SensorReading { reading, state, holds: Holds::Thresholds(RESERVED_THRESHOLDS | reached) }))
 }
 
 fn state(sensor: &Sensor, status: Status) -> u8 {
@@ -98,7 +141,10 @@ fn event_enable(
     caller: &Caller,
     sensor: SensorNumber,
 ) -> Result<SensorEvents, CompletionCode> {
-    let sensor = find(ipmid, caller, sensor.number)?;
+    let sensor = match find_any(ipmid, caller, sensor.number)? {
+        Found::Analog(sensor) => sensor,
+        Found::Discrete(discrete) => return Ok(discrete::event_enable(ipmid, &discrete)),
+    };
     let (_, status) = sensor.read();
     let events = Sensor::events(sensor.thresholds_set());
     let enabled = ipmid.kept.event_enables.get(sensor.address);
@@ -113,17 +159,25 @@ fn event_enable(
 fn event_status(
     ipmid: &Ipmid,
     caller: &Caller,
-    sensor: SensorNumber,
-) -> Result<SensorEvents, CompletionCode> {
-    let sensor = find(ipmid, caller, sensor.number)?;
+    sensor: &SensorNumber,
+) -> Option<Result<SensorEvents, CompletionCode>> {
+    let sensor = match find_any(ipmid, caller, sensor.number) {
+        Ok(Found::Analog(sensor)) => sensor,
+        Ok(Found::Discrete(_)) => return None,
+        Err(code) => return Some(Err(code)),
+    };
     let (reading, status) = sensor.read();
     let reached = if status.available { sensor.reached(&reading) } else { 0 };
     // Events end by themselves, so that no deassertion is ever pending.
-    Ok(SensorEvents { state: state(&sensor, status), assertion: Sensor::events(reached), deassertion: 0 })
+    let state = state(&sensor, status);
+    Some(Ok(SensorEvents { state, assertion: Sensor::events(reached), deassertion: 0 }))
 }
 
 fn sensor_type(ipmid: &Ipmid, caller: &Caller, sensor: SensorNumber) -> Result<SensorType, CompletionCode> {
-    let (sensor_type, event_type) = find(ipmid, caller, sensor.number)?.types();
+    let (sensor_type, event_type) = match find_any(ipmid, caller, sensor.number)? {
+        Found::Analog(sensor) => sensor.types(),
+        Found::Discrete(discrete) => discrete.types(),
+    };
     Ok(SensorType { sensor_type, event_type })
 }
 

@@ -50,6 +50,8 @@ pub enum Units {
 pub enum Handler {
     /// Answers from what ipmid knows: no future, no timer.
     Now(fn(&Ipmid, &Caller, &[u8]) -> Outcome),
+    /// Answers at once where it can, and else waits for a provider: for commands that are asked often.
+    Either(for<'a> fn(&'a Ipmid, &'a Caller, &'a [u8]) -> Result<Outcome, Answer<'a>>),
     /// May wait for a provider.
     Later(for<'a> fn(&'a Ipmid, &'a Caller, &'a [u8]) -> Answer<'a>),
 }
@@ -58,6 +60,7 @@ impl std::fmt::Debug for Handler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Now(_) => "Now",
+            Self::Either(_) => "Either",
             Self::Later(_) => "Later",
         })
     }
@@ -133,4 +136,24 @@ macro_rules! later {
     };
 }
 
-pub(crate) use {later, now};
+/// An [`Entry`] of two handlers: `fn(&Ipmid, &Caller, &C::Request) -> Option<Result<C::Response, CompletionCode>>`, which gives `None`
+/// where it cannot answer at once, and one as for [`later!`].
+macro_rules! either {
+    ($command:ty, $now:path, $later:path) => {
+        $crate::dispatch::Entry::new::<$command>($crate::dispatch::Handler::Either(|ipmid, caller, data| {
+            use $crate::dispatch::entry::{request, response};
+            let request = match request::<$command>(data) {
+                Ok(request) => request,
+                Err(code) => return Ok(Err(code)),
+            };
+            match $now(ipmid, caller, &request) {
+                Some(answer) => Ok(answer.and_then(|answer| response::<$command>(&answer))),
+                None => {
+                    Err(Box::pin(async move { response::<$command>(&$later(ipmid, caller, request).await?) }))
+                }
+            }
+        }))
+    };
+}
+
+pub(crate) use {either, later, now};

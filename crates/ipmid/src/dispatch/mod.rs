@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub use caller::Caller;
 pub use entry::{Entry, Handler, Units};
-pub(crate) use entry::{later, now};
+pub(crate) use entry::{either, later, now};
 use ipmi_wire::{CompletionCode, Lun, NetFn};
 
 use crate::{Ipmid, commands, table};
@@ -117,10 +117,16 @@ async fn ask_the_host(ipmid: &Ipmid, caller: &Caller, request: Request<'_>) -> R
 async fn run(entry: &Entry, ipmid: &Ipmid, caller: &Caller, data: &[u8]) -> Result<Vec<u8>, CompletionCode> {
     match entry.handler {
         Handler::Now(handler) => handler(ipmid, caller, data),
-        Handler::Later(handler) => tokio::time::timeout(DEADLINE, handler(ipmid, caller, data))
-            .await
-            .unwrap_or(Err(CompletionCode::TIMEOUT)),
+        Handler::Either(handler) => match handler(ipmid, caller, data) {
+            Ok(outcome) => outcome,
+            Err(answer) => in_time(answer).await,
+        },
+        Handler::Later(handler) => in_time(handler(ipmid, caller, data)).await,
     }
+}
+
+async fn in_time(answer: entry::Answer<'_>) -> Result<Vec<u8>, CompletionCode> {
+    tokio::time::timeout(DEADLINE, answer).await.unwrap_or(Err(CompletionCode::TIMEOUT))
 }
 
 #[cfg(test)]

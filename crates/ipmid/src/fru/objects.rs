@@ -112,7 +112,7 @@ impl Item {
         &self.name
     }
 
-    #[zbus(property(emits_changed_signal = "const"))]
+    #[zbus(property)]
     fn present(&self) -> bool {
         true
     }

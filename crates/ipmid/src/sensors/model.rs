@@ -6,14 +6,16 @@ use std::{
     time::Instant,
 };
 
-use bmc_dbus::names::sensors as names;
+use bmc_dbus::{discovery::Event, names::sensors as names};
 
 use super::{
-    AddedRecords, Contains, Facts, History, MAX_SENSORS, Numbers, RecordChange, RecordRefused, Sensor,
-    Snapshot,
+    AddedRecords, Contains, Discrete, Facts, History, MAX_SENSORS, Numbers, RecordChange, RecordRefused,
+    Sensor, Snapshot,
     added::Changed,
     associations,
+    discrete::own_sensors,
     facts::Properties,
+    items::Items,
     names::Names,
     reading::{Provider, ReadingCell},
     snapshot::locators,
@@ -29,6 +31,7 @@ pub struct Model {
     objects: BTreeMap<String, Object>,
     providers: HashMap<Arc<str>, Arc<Provider>>,
     numbers: Numbers,
+    items: Items,
     frus: Vec<FruDevice>,
     /// What its vendor says that the board is made of.
     contains: Vec<Contains>,
@@ -194,6 +197,11 @@ impl Model {
         }
     }
 
+    /// Something became of inventory items or detectors.
+    pub fn apply_to_items(&mut self, event: Event) {
+        self.dirty |= self.items.apply(event);
+    }
+
     /// `provider` left the bus. Its sensors stay, unavailable.
     pub fn gone(&mut self, provider: &str) {
         if let Some(life) = self.providers.get(provider) {
@@ -204,6 +212,7 @@ impl Model {
     /// The bus went away, and with it all providers.
     pub fn all_gone(&mut self) {
         self.providers.values().for_each(|life| life.vanish());
+        self.items.all_gone();
     }
 
     /// These FRU devices exist.
@@ -222,11 +231,13 @@ impl Model {
             tracing::warn!("{} of {count} sensors are passed over", count - MAX_SENSORS);
         }
         let present = present.take(MAX_SENSORS);
-        let assigned = self.numbers.assign(present.clone().map(|(path, _)| path.as_str()));
+        let items = self.items.all().map(|(path, ..)| path);
+        let assigned = self.numbers.assign(present.clone().map(|(path, _)| path.as_str()).chain(items));
         let mut present: Vec<_> =
             present.filter_map(|(path, object)| Some((self.numbers.get(path)?, path, object))).collect();
         present.sort_by_key(|(address, ..)| *address);
         let mut id_strings = Names::default();
+        let mut discrete: Vec<_> = own_sensors(&mut id_strings).map(Arc::new).collect();
         let sensors = present.into_iter().map(|(address, path, object)| {
             let (name, previous) = (id_strings.take(path), self.current.sensor(address));
             match previous {
@@ -243,13 +254,22 @@ impl Model {
             }
         });
         let sensors = sensors.collect();
+        discrete.extend(self.discrete_items(&mut id_strings));
         let mut board = locators(&self.frus);
         board.extend(associations::records(&self.frus, &self.contains));
-        let mut snapshot = Snapshot::new(&self.current, sensors, &board, &self.added);
+        let mut snapshot = Snapshot::new(&self.current, sensors, discrete, &board, &self.added);
         self.history.note(snapshot.records(), now);
         snapshot.changes = self.history.changes();
         self.current = Arc::new(snapshot);
         (self.current.clone(), assigned)
+    }
+
+    /// Items get their names last: a sensor that has the name already keeps it.
+    fn discrete_items(&self, names: &mut Names) -> impl Iterator<Item = Arc<Discrete>> {
+        self.items.all().filter_map(|(path, kind, entity, cell)| {
+            let (address, name) = (self.numbers.get(path)?, names.take(path));
+            Some(Arc::new(Discrete::item(path, address, kind, entity, cell.clone(), name)))
+        })
     }
 }
 

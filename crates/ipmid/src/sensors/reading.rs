@@ -68,6 +68,11 @@ impl Provider {
         lock(&self.state).heartbeat = Some(now);
     }
 
+    /// Whether it is there and its readings are fresh.
+    pub(crate) fn is_alive(&self, now: Instant) -> bool {
+        self.life(now).0
+    }
+
     /// Whether it polls, and when it last said so.
     fn life(&self, now: Instant) -> (bool, Option<Instant>) {
         let state = *lock(&self.state);

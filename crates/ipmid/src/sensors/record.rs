@@ -16,11 +16,11 @@ use super::{
 pub(crate) const THRESHOLD_EVENTS: u8 = 0x01;
 
 /// Scanning is on after power-up.
-const SCANNING_ON: u8 = 0x01;
+pub(super) const SCANNING_ON: u8 = 0x01;
 /// Events are on after power-up.
-const EVENTS_ON: u8 = 0x02;
+pub(super) const EVENTS_ON: u8 = 0x02;
 /// Capabilities: events end by themselves.
-const AUTO_RE_ARM: u8 = 0x40;
+pub(super) const AUTO_RE_ARM: u8 = 0x40;
 /// Capabilities: hysteresis can be read and set.
 const HYSTERESIS_SETTABLE: u8 = 0x20;
 /// Capabilities: thresholds can be read and set.
@@ -71,7 +71,7 @@ pub(crate) fn full_sensor(path: &str, address: Address, name: String, facts: &Fa
     }
 }
 
-fn record_id(address: Address) -> u16 {
+pub(super) fn record_id(address: Address) -> u16 {
     FIRST_SENSOR_RECORD | u16::from(address.lun) << 8 | u16::from(address.number)
 }
 

@@ -11,7 +11,7 @@ use ipmi_wire::{
 };
 
 use super::{
-    Address, Changes, Facts,
+    Address, Changes, Discrete, Facts,
     added::{AddedRecords, FIRST_ADDED},
     facts::Threshold,
     kind::{Kind, Unit},
@@ -28,6 +28,8 @@ pub struct Snapshot {
     /// How many of them clients may still add.
     room: usize,
     sensors: Vec<Arc<Sensor>>,
+    /// By address.
+    discrete: Vec<Arc<Discrete>>,
     /// By LUN and number: place in `sensors`, from 1.
     by_address: Vec<u16>,
     /// Changes with the records.
@@ -183,17 +185,20 @@ impl Record {
 }
 
 impl Snapshot {
-    /// A snapshot of `sensors`, of what else the board has, and of what clients added; the successor of `previous`. Its generation
-    /// moves where a record is another.
+    /// A snapshot of `sensors` and `discrete` ones, of what else the board has, and of what clients added; the successor of
+    /// `previous`. Its generation moves where a record is another.
     pub(crate) fn new(
         previous: &Self,
         mut sensors: Vec<Arc<Sensor>>,
+        mut discrete: Vec<Arc<Discrete>>,
         board: &[Record],
         added: &AddedRecords,
     ) -> Self {
         sensors.sort_by_key(|sensor| sensor.address);
+        discrete.sort_by_key(|discrete| discrete.address);
         let mut records = board.to_vec();
         records.extend(sensors.iter().map(|sensor| sensor.encoded.clone()));
+        records.extend(discrete.iter().map(|discrete| discrete.encoded.clone()));
         records.extend(added.iter());
         records.sort_by_key(|record| record.id);
         let mut by_address = vec![0; ADDRESSES];
@@ -204,7 +209,8 @@ impl Snapshot {
         }
         let is_other = records != previous.records;
         let generation = previous.generation.wrapping_add(u32::from(is_other));
-        Self { records, room: added.room(), sensors, by_address, generation, changes: previous.changes }
+        let (room, changes) = (added.room(), previous.changes);
+        Self { records, room, sensors, discrete, by_address, generation, changes }
     }
 
     /// The sensor at `address`.
@@ -213,7 +219,24 @@ impl Snapshot {
         self.sensors.get(place.checked_sub(1)?)
     }
 
-    /// All sensors, by address.
+    /// The discrete sensor at `address`.
+    pub fn discrete(&self, address: Address) -> Option<&Arc<Discrete>> {
+        let place = self.discrete.binary_search_by_key(&address, |discrete| discrete.address).ok()?;
+        self.discrete.get(place)
+    }
+
+    /// All discrete sensors, by address.
+    pub fn all_discrete(&self) -> &[Arc<Discrete>] {
+        &self.discrete
+    }
+
+    /// The states of all items of a sensor type together, one bit each; `None` where there is no such item.
+    pub fn item_states(&self, sensor_type: u8) -> Option<u16> {
+        let items = self.discrete.iter().filter(|item| item.is_item() && item.sensor_type == sensor_type);
+        items.map(|item| item.item_states().unwrap_or(0)).reduce(|all, states| all | states)
+    }
+
+    /// All sensors with analog readings, by address.
     pub fn sensors(&self) -> &[Arc<Sensor>] {
         &self.sensors
     }

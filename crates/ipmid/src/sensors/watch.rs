@@ -12,6 +12,7 @@ use std::{
 use bmc_daemon::StateFile;
 use bmc_dbus::{
     discovery::{Event, Follow},
+    discrete::ROOTS,
     error_reply,
     names::sensors as names,
 };
@@ -150,6 +151,9 @@ impl DbusSensors {
 
     async fn follow_until_closed(&self, connection: &Connection) -> zbus::Result<()> {
         let mut follow = Follow::start(connection, names::ROOT, names::VALUE).await?;
+        let [inventory, detectors] = ROOTS;
+        let mut inventory = Follow::start(connection, inventory.0, inventory.1).await?;
+        let mut detectors = Follow::start(connection, detectors.0, detectors.1).await?;
         let mut fru_check = tokio::time::interval(FRU_CHECK);
         let mut publish_at = None;
         let mut settle_at = Some(tokio::time::Instant::now() + SETTLE);
@@ -162,6 +166,8 @@ impl DbusSensors {
                     Some(event) => self.apply(event),
                     None => return Ok(()),
                 },
+                Some(event) = inventory.next() => lock(&self.shared.model).apply_to_items(event),
+                Some(event) = detectors.next() => lock(&self.shared.model).apply_to_items(event),
                 () = sleep_until(publish_at) => {
                     publish_at = None;
                     self.publish();

@@ -7,7 +7,6 @@ use bmc_dbus::{
     names::ipmi,
     sensor_numbers::{Factors, NumberedSensor},
 };
-use ipmi_wire::record::event::SENSOR_SPECIFIC;
 use zbus::{Connection, DBusError, interface, object_server::SignalEmitter};
 
 use crate::{
@@ -39,8 +38,9 @@ impl SensorNumbers {
             return Ok(numbered(sensor, self.kept.event_enables.get(sensor.address).masks()));
         }
         let unknown = || NumbersError::NotPresent(format!("{path} is no sensor"));
-        let discrete = Discrete::at(path).ok_or_else(unknown)?;
-        let masks = self.kept.event_enables.get(discrete.address()).masks();
+        let discrete = snapshot.all_discrete().iter().find(|discrete| discrete.path == path);
+        let discrete = discrete.ok_or_else(unknown)?;
+        let masks = self.kept.event_enables.get(discrete.address).masks();
         Ok(numbered_discrete(discrete, masks))
     }
 
@@ -70,13 +70,14 @@ fn numbered(sensor: &Sensor, (assertions, deassertions): (u16, u16)) -> Numbered
     }
 }
 
-fn numbered_discrete(discrete: Discrete, (assertions, deassertions): (u16, u16)) -> NumberedSensor {
-    let address = discrete.address();
+fn numbered_discrete(discrete: &Discrete, (assertions, deassertions): (u16, u16)) -> NumberedSensor {
+    let address = discrete.address;
+    let (sensor_type, event_type) = discrete.types();
     NumberedSensor {
         lun: address.lun,
         number: address.number,
-        sensor_type: discrete.sensor_type,
-        event_type: SENSOR_SPECIFIC,
+        sensor_type,
+        event_type,
         factors: Factors { m: 0, b: 0, b_exponent: 0, r_exponent: 0, signed: false },
         scale: 1.0,
         thresholds: Vec::new(),

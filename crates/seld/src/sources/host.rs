@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bmc_dbus::names::power as names;
+use bmc_dbus::{discrete::last_word, names::power as names};
 use futures_util::{
     StreamExt as _,
     stream::{SelectAll, select_all},
@@ -180,15 +180,6 @@ fn heard(sources: &Sources, message: &Message) -> Vec<(String, What)> {
         .filter_map(|(_, property)| Some((property, last_word(properties.get(*property)?)?)))
         .flat_map(|(property, word)| lock(&sources.host).told(path, property, &word))
         .collect()
-}
-
-/// The last word of an enumeration, or a flag as text.
-fn last_word(value: &OwnedVariant) -> Option<String> {
-    if let Ok(flag) = bool::try_from(value) {
-        return Some(flag.to_string());
-    }
-    let text = <&str>::try_from(value).ok()?;
-    Some(text.rsplit('.').next().unwrap_or(text).to_owned())
 }
 
 #[cfg(test)]

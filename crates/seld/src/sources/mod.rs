@@ -1,4 +1,5 @@
-//! Where events come from: threshold alarms of whoever has sensors, and what powerd tells of the host.
+//! Where events come from: threshold alarms of whoever has sensors, what powerd tells of the host, and what inventory items and
+//! detectors say of themselves.
 //!
 //! Sources turn signals into [`Happening`]s and put them into one queue. [`Sources::record`] takes them from there in their order, asks
 //! for the sensor's number and hands the record to the log. While ipmid is away events wait in the queue; as it gets full they are
@@ -6,6 +7,7 @@
 
 mod alarms;
 mod host;
+mod items;
 mod thresholds;
 
 use std::sync::{
@@ -27,6 +29,7 @@ use crate::{
 };
 use alarms::Alarms;
 use host::Host;
+use items::Items;
 
 /// Events that wait for ipmid, and how many make a crowd in which none waits longer.
 const WAITING: usize = 1024;
@@ -38,6 +41,7 @@ pub(crate) struct Sources {
     numbers: Arc<Numbers>,
     alarms: Mutex<Alarms>,
     host: Mutex<Host>,
+    items: Mutex<Items>,
     waiting: mpsc::Sender<(Happening, Instant)>,
     /// Events in the queue and the one that was taken from it last.
     under_way: AtomicUsize,
@@ -61,11 +65,13 @@ impl Sources {
     pub(crate) fn new(log: Arc<Log>, numbers: Arc<Numbers>) -> Arc<Self> {
         let (waiting, queue) = mpsc::channel(WAITING);
         let alarms = Alarms::from_log(log.store().records().values());
+        let items = Items::from_log(log.store().records().values());
         Arc::new(Self {
             log,
             numbers,
             alarms: Mutex::new(alarms),
             host: Mutex::default(),
+            items: Mutex::new(items),
             waiting,
             under_way: AtomicUsize::new(0),
             queue: Turn::new(queue),
@@ -88,12 +94,14 @@ impl Sources {
             () = self.record(connection) => Ok(()),
             result = thresholds::follow(self, connection, heard.thresholds) => result,
             result = host::follow(self, connection, heard.host) => result,
+            result = items::follow(self, connection) => result,
         }
     }
 
     /// Logs again what is on now: of the sensor at `path`, or of all where it is empty; only events whose bit is set.
     pub(crate) async fn rearm(&self, path: &str, events: u16) {
-        let again = lock(&self.alarms).rearm(path, events);
+        let mut again = lock(&self.alarms).rearm(path, events);
+        again.extend(lock(&self.items).rearm(path, events));
         self.happen(again).await;
     }
 

@@ -1,6 +1,7 @@
 //! The board description: entity-manager's `Exposes` records, read strictly where they concern us. README.md lists what is taken.
 
 mod build;
+mod items;
 mod record;
 mod spec;
 mod thresholds;
@@ -17,6 +18,9 @@ use std::{
 
 use bmc_daemon::Located;
 
+#[cfg(test)]
+pub(crate) use items::parse_items;
+pub(crate) use items::{ItemKind, ItemSpec, load_items};
 pub(crate) use spec::{SensorSpec, path_segment};
 
 use record::{File, Node};
@@ -43,13 +47,17 @@ pub(crate) fn load(path: &Path, poll: Duration) -> Result<Vec<SensorSpec>, Board
 
 /// Reads the text of a board description.
 fn parse(path: &Path, text: &str, poll: Duration) -> Result<Vec<SensorSpec>, Located> {
-    let root = File { path, text }.root()?;
-    let boards = if root.is_list() { root.list()? } else { vec![root] };
     let mut specs = Specs::default();
-    for board in boards {
+    for board in boards(path, text)? {
         read_board(board, poll, &mut specs)?;
     }
     Ok(specs.all)
+}
+
+/// The boards of a file: a list of them, or one.
+fn boards<'a>(path: &'a Path, text: &'a str) -> Result<Vec<Node<'a>>, Located> {
+    let root = File { path, text }.root()?;
+    if root.is_list() { root.list() } else { Ok(vec![root]) }
 }
 
 /// The sensors so far, and where each name was given.
@@ -84,6 +92,9 @@ fn read_board(board: Node<'_>, poll: Duration, specs: &mut Specs) -> Result<(), 
         let record_name: String = record.require("Name")?;
         record.call(format!("record `{record_name}`"));
         let record_type: String = record.require("Type")?;
+        if items::is_item(&record_type) {
+            continue;
+        }
         let Some(kind) = types::kind(&record_type) else {
             tracing::info!("record `{record_name}` of type `{record_type}` is not for sensord, passed over");
             continue;

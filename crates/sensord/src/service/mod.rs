@@ -2,6 +2,7 @@
 
 mod decorators;
 mod ferrite;
+pub(crate) mod items;
 mod pwm;
 mod threshold;
 mod value;

@@ -175,7 +175,7 @@ impl Layout {
         for (name, text) in [
             ("bus.conf", BUS.replace("@SOCKET@", &socket.to_string_lossy())),
             ("channels.toml", CHANNELS.replace("@INTERFACE@", &interface)),
-            ("sensord.toml", format!("sysfs = \"{dir}/sys\"\n")),
+            ("sensord.toml", format!("sysfs = \"{dir}/sys\"\ngpio = \"unix:{dir}/run/gpio.sock\"\n")),
             ("powerd.toml", powerd),
             ("consoled.toml", CONSOLED.replace("@DIR@", &dir.to_string())),
             ("netipmid.toml", netipmid),

@@ -200,7 +200,7 @@ fn a_thousand_sensors_are_held_and_no_more() {
             None => break,
         }
     }
-    assert_eq!(count, MAX_SENSORS + 1, "the controller's locator too");
+    assert_eq!(count, MAX_SENSORS + 1 + 9, "the controller's locator and its own discrete sensors too");
 }
 
 proptest! {

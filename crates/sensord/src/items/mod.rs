@@ -1,0 +1,305 @@
+//! What is there or not, whole or not: power supplies, processors, openings of the chassis. It outlives the bus.
+//!
+//! Lines and alarms come in, and [`View`] is what follows of them. An item is shown on the bus when all that it stands on was looked
+//! at once: before that it would claim what nobody knows.
+
+mod alarms;
+mod lines;
+
+use std::{
+    convert::Infallible,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bmc_dbus::names::{chassis, inventory, sensors};
+use bmc_hw::{gpio::Source, hwmon::SysfsHwmon};
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    board::{ItemKind, ItemSpec},
+    publisher::Publisher,
+};
+
+/// Findings that may wait; each supply has one at a time.
+const QUEUE: usize = 16;
+
+/// All items of the board.
+#[derive(Debug)]
+pub(crate) struct Items {
+    all: Vec<Item>,
+    /// How many are known well enough to be shown.
+    known: watch::Sender<usize>,
+}
+
+/// An item: what it is and how it is.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) spec: ItemSpec,
+    state: Mutex<State>,
+}
+
+/// What was seen of an item. Pure.
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
+    /// Whether its line is active.
+    active: Option<bool>,
+    /// Whether its alarms were looked at.
+    looked: bool,
+    health: Health,
+    /// A detector saw the chassis open.
+    tripped: bool,
+}
+
+/// What the alarms of a power supply say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Health {
+    /// It does not give what it should.
+    pub(crate) broken: bool,
+    /// Nothing comes in.
+    pub(crate) input_lost: bool,
+}
+
+/// What the bus is told of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) present: bool,
+    pub(crate) health: Health,
+    pub(crate) open: bool,
+}
+
+/// Something that was seen of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// The level of its line, as "yes" or "no".
+    Line(bool),
+    /// Its alarms; `None` where it does not answer.
+    Alarms(Option<Health>),
+    /// Somebody re-armed it.
+    Rearmed,
+}
+
+impl State {
+    fn see(&mut self, seen: Seen, kind: &ItemKind) {
+        match seen {
+            Seen::Line(active) => {
+                let opens = active && self.active != Some(true);
+                let manual = matches!(kind, ItemKind::Intrusion { manual: true });
+                self.tripped = opens || self.tripped && (manual || active);
+                self.active = Some(active);
+            }
+            Seen::Alarms(health) => {
+                self.looked = true;
+                self.health = health.unwrap_or(self.health);
+            }
+            Seen::Rearmed => self.tripped = false,
+        }
+    }
+
+    fn view(&self, spec: &ItemSpec) -> Option<View> {
+        let is_supply = matches!(spec.kind, ItemKind::PowerSupply { .. });
+        let known = (spec.line.is_none() || self.active.is_some()) && (!is_supply || self.looked);
+        let present = self.active.unwrap_or(true);
+        // Of what is not there nothing is broken.
+        let health = if present { self.health } else { Health::default() };
+        known.then_some(View { present, health, open: self.tripped })
+    }
+}
+
+impl Item {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of it; `None` before all was looked at.
+    pub(crate) fn view(&self) -> Option<View> {
+        self.state().view(&self.spec)
+    }
+
+    /// Whether somebody has to re-arm it.
+    pub(crate) fn is_manual(&self) -> bool {
+        matches!(self.spec.kind, ItemKind::Intrusion { manual: true })
+    }
+}
+
+impl Items {
+    /// The items of `specs`, of which nothing is known yet.
+    pub(crate) fn new(specs: Vec<ItemSpec>) -> Arc<Self> {
+        let all = specs.into_iter().map(|spec| Item { spec, state: Mutex::default() }).collect();
+        Arc::new(Self { all, known: watch::Sender::new(0) })
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> &[Item] {
+        &self.all
+    }
+
+    /// Changes whenever one more is known.
+    pub(crate) fn known(&self) -> watch::Receiver<usize> {
+        self.known.subscribe()
+    }
+
+    /// A client re-arms a detector.
+    pub(crate) async fn rearm(&self, index: usize, publisher: &Publisher) {
+        self.see(index, Seen::Rearmed, publisher).await;
+    }
+
+    /// Takes what was seen of an item, and tells the bus what changed by it.
+    async fn see(&self, index: usize, seen: Seen, publisher: &Publisher) {
+        let Some(item) = self.all.get(index) else { return };
+        let (before, after) = {
+            let mut state = item.state();
+            let before = state.view(&item.spec);
+            state.see(seen, &item.spec.kind);
+            (before, state.view(&item.spec))
+        };
+        match (before, after) {
+            (None, Some(view)) => {
+                tracing::info!("{}: {view:?}", item.spec.path);
+                self.known.send_modify(|known| *known += 1);
+            }
+            (Some(before), Some(after)) if before != after => {
+                tracing::warn!("{}: {before:?} became {after:?}", item.spec.path);
+                announce(item, before, after, publisher).await;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Tells the bus what differs.
+async fn announce(item: &Item, before: View, after: View, publisher: &Publisher) {
+    let path = item.spec.path.as_str();
+    if before.present != after.present {
+        publisher.property(path, inventory::ITEM, "Present", after.present.into()).await;
+    }
+    if before.health.broken != after.health.broken {
+        let functional = !after.health.broken;
+        publisher.property(path, sensors::OPERATIONAL_STATUS, "Functional", functional.into()).await;
+    }
+    if before.health.input_lost != after.health.input_lost {
+        let status = after.inputs();
+        publisher.property(path, inventory::POWER_SYSTEM_INPUTS, "Status", status.into()).await;
+    }
+    if before.open != after.open {
+        publisher.property(path, chassis::INTRUSION, "Status", after.intrusion().into()).await;
+    }
+}
+
+impl View {
+    /// The `Status` of `PowerSystemInputs`.
+    pub(crate) fn inputs(self) -> &'static str {
+        if self.health.input_lost {
+            "xyz.openbmc_project.State.Decorator.PowerSystemInputs.Status.Fault"
+        } else {
+            "xyz.openbmc_project.State.Decorator.PowerSystemInputs.Status.Good"
+        }
+    }
+
+    /// The `Status` of `Chassis.Intrusion`.
+    pub(crate) fn intrusion(self) -> &'static str {
+        if self.open {
+            "xyz.openbmc_project.Chassis.Intrusion.Status.HardwareIntrusion"
+        } else {
+            "xyz.openbmc_project.Chassis.Intrusion.Status.Normal"
+        }
+    }
+}
+
+/// What the watchers of power supplies found: which item, and what its alarms say.
+pub(crate) type Findings = mpsc::Receiver<(usize, Option<Health>)>;
+
+/// Starts a thread for each bus that power supplies are on.
+///
+/// # Errors
+/// Where a thread cannot be started.
+pub(crate) fn start(items: &Items, hwmon: &SysfsHwmon) -> io::Result<Findings> {
+    let (findings, found) = mpsc::channel(QUEUE);
+    alarms::start(items, hwmon, &findings)?;
+    Ok(found)
+}
+
+/// Watches lines and alarms until it is dropped.
+pub(crate) async fn run(
+    items: &Items,
+    publisher: &Publisher,
+    source: &Source,
+    mut findings: Findings,
+) -> Infallible {
+    let watch_alarms = async {
+        while let Some((index, health)) = findings.recv().await {
+            items.see(index, Seen::Alarms(health), publisher).await;
+        }
+        std::future::pending::<Infallible>().await
+    };
+    tokio::join!(watch_alarms, lines::watch(items, publisher, source)).0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bmc_hw::hwmon::HwmonDevice;
+
+    use super::*;
+    use crate::board::parse_items;
+
+    fn item(record: &str) -> ItemSpec {
+        let text = format!("{{\"Name\": \"B\", \"Exposes\": [{record}]}}");
+        parse_items(std::path::Path::new("b"), &text, Duration::from_secs(1)).unwrap().remove(0)
+    }
+
+    fn detector(rearm: &str) -> ItemSpec {
+        item(&format!(
+            r#"{{"Name": "Lid", "Type": "ChassisIntrusionSensor", "Class": "Gpio", "GpioPolarity": "High", "Rearm": "{rearm}"}}"#
+        ))
+    }
+
+    fn supply() -> ItemSpec {
+        let supply = item(
+            r#"{"Name": "PSU1", "Type": "pmbus", "Bus": 7, "Address": 88, "Presence": {"PinName": "p", "Polarity": "Low"}}"#,
+        );
+        assert!(matches!(
+            &supply.kind,
+            ItemKind::PowerSupply { device: HwmonDevice::I2c { bus: 7, .. }, .. }
+        ));
+        supply
+    }
+
+    fn views(spec: &ItemSpec, seen: &[Seen]) -> Vec<Option<View>> {
+        let mut state = State::default();
+        let mut views = Vec::new();
+        for seen in seen {
+            state.see(*seen, &spec.kind);
+            views.push(state.view(spec));
+        }
+        views
+    }
+
+    #[test]
+    fn a_supply_is_shown_when_line_and_alarms_were_seen_and_has_no_fault_while_it_is_out() {
+        let broken = Health { broken: true, input_lost: false };
+        let seen = [
+            Seen::Line(true),
+            Seen::Alarms(None),
+            Seen::Alarms(Some(broken)),
+            Seen::Alarms(None),
+            Seen::Line(false),
+        ];
+        let shown = |present, health| Some(View { present, health, open: present });
+        let fine = Health::default();
+        let expected =
+            [None, shown(true, fine), shown(true, broken), shown(true, broken), shown(false, fine)];
+        assert_eq!(views(&supply(), &seen), expected);
+    }
+
+    #[test]
+    fn a_detector_forgets_by_itself_or_when_it_is_re_armed() {
+        let open = |views: Vec<Option<View>>| views.iter().map(|view| view.unwrap().open).collect::<Vec<_>>();
+        let seen = [Seen::Line(false), Seen::Line(true), Seen::Line(false), Seen::Rearmed];
+        assert_eq!(open(views(&detector("Automatic"), &seen)), [false, true, false, false]);
+        assert_eq!(open(views(&detector("Manual"), &seen)), [false, true, true, false]);
+        let again = [Seen::Line(true), Seen::Rearmed, Seen::Line(true), Seen::Line(false), Seen::Line(true)];
+        assert_eq!(open(views(&detector("Manual"), &again)), [true, false, false, false, true]);
+    }
+}
