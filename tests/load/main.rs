@@ -4,6 +4,7 @@
 
 mod report;
 mod sol;
+mod walk;
 
 use std::{
     net::{SocketAddr, ToSocketAddrs as _, UdpSocket},
@@ -19,12 +20,16 @@ use system_tests::{
     VmHost,
     remote_console::{Login, Request, Session, Suite},
 };
+use walk::{Records, Walk};
 
 const USAGE: &str = "\
 usage: ferrite-load --host H --port P --user U --password-file F [options] <what>...
 
 what (in the order given):
   commands     send --count commands on each of --sessions sessions, one at a time on each
+  sdr-walk     read the SDR repository --count times on each of --sessions sessions
+  sel-walk     the same with the event log
+  sel-fill     add --count events to the log
   handshakes   open and close --count sessions, on --sessions sockets at once
   garbage      send --count mutated datagrams, then log in
   host         send --count commands through --host-interface, as a virtual machine
@@ -39,6 +44,7 @@ options:
   --sessions N           how many at once (default 1)
   --count N              how many of each (default 10000)
   --request NETFN:CMD[:DATA]  in hexadecimal (default 06:01, Get Device ID)
+  --piece N              bytes of a record that a walk asks for at once (default: the whole record)
   --seed N               for the mutations (default 1)
   --json                 one JSON object a line
 ";
@@ -48,6 +54,7 @@ struct Options {
     sessions: usize,
     count: usize,
     request: Request,
+    piece: u8,
     seed: u64,
     json: bool,
     host_interface: Option<PathBuf>,
@@ -70,7 +77,7 @@ fn parse() -> Result<Options> {
     let (mut user, mut password_file) = (None, None);
     let (mut sessions, mut count, mut seed, mut json) = (1, 10_000, 1, false);
     let mut request = Request { net_fn: NetFn::APP, command: 0x01, data: Vec::new() };
-    let (mut host_interface, mut what) = (None, Vec::new());
+    let (mut host_interface, mut what, mut piece) = (None, Vec::new(), walk::WHOLE);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -84,6 +91,7 @@ fn parse() -> Result<Options> {
             Long("sessions") => sessions = parser.value()?.parse()?,
             Long("count") => count = parser.value()?.parse()?,
             Long("request") => request = parse_request(&parser.value()?.string()?)?,
+            Long("piece") => piece = parser.value()?.parse()?,
             Long("seed") => seed = parser.value()?.parse()?,
             Long("json") => json = true,
             Short('h') | Long("help") => {
@@ -108,7 +116,7 @@ fn parse() -> Result<Options> {
         suite: Suite::from_number(suite)?,
         persistent: false,
     };
-    Ok(Options { login, sessions, count, request, seed, json, host_interface, what })
+    Ok(Options { login, sessions, count, request, piece, seed, json, host_interface, what })
 }
 
 fn parse_request(text: &str) -> Result<Request> {
@@ -134,6 +142,9 @@ fn run(options: &Options) -> Result<()> {
     for what in &options.what {
         match what.as_str() {
             "commands" => commands(options)?,
+            "sdr-walk" => walks(options, walk::SDRS)?,
+            "sel-walk" => walks(options, walk::EVENTS)?,
+            "sel-fill" => sel_fill(options)?,
             "handshakes" => handshakes(options)?,
             "garbage" => garbage(options)?,
             "guesses" => guesses(options)?,
@@ -164,6 +175,36 @@ fn commands(options: &Options) -> Result<()> {
         Ok(latencies)
     })?;
     Report::new(title, latencies, start.elapsed()).print(options.json);
+    Ok(())
+}
+
+fn walks(options: &Options, records: Records) -> Result<()> {
+    let open = (0..options.sessions).map(|_| Session::open(&options.login)).collect::<Result<Vec<_>>>()?;
+    let start = Instant::now();
+    let latencies = at_once(open, |mut session| {
+        let (latencies, piece) = (Vec::new(), options.piece);
+        let mut walk = Walk { session: &mut session, records, piece, latencies };
+        for _ in 0..options.count {
+            walk.run()?;
+        }
+        let latencies = walk.latencies;
+        session.close()?;
+        Ok(latencies)
+    })?;
+    let title = format!("{} on {} session(s), one after the other", records.name, options.sessions);
+    Report::new(title, latencies, start.elapsed()).print(options.json);
+    Ok(())
+}
+
+fn sel_fill(options: &Options) -> Result<()> {
+    let mut session = Session::open(&options.login)?;
+    let (start, mut number) = (Instant::now(), 0);
+    let latencies = repeat(options.count, || {
+        number += 1;
+        walk::add_event(&mut session, number)
+    })?;
+    session.close()?;
+    Report::new("event added".to_owned(), latencies, start.elapsed()).print(options.json);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The repository's own commands. The demo's half is a library: the system tests start the same stack.
 
+pub mod bench;
 pub mod demo;
 pub mod deny;
 mod guest;

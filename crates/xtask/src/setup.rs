@@ -10,9 +10,9 @@ use crate::{
 };
 
 /// A Debian package and what it is for.
-struct Package {
-    name: &'static str,
-    purpose: &'static str,
+pub(crate) struct Package {
+    pub(crate) name: &'static str,
+    pub(crate) purpose: &'static str,
 }
 
 const PACKAGES: [Package; 11] = [
@@ -58,7 +58,15 @@ pub fn main(arguments: Vec<OsString>) -> anyhow::Result<()> {
 /// # Errors
 /// As [`main`].
 pub fn setup() -> anyhow::Result<()> {
-    let missing: Vec<&Package> = PACKAGES.iter().filter(|package| !is_installed(package.name)).collect();
+    install(&PACKAGES)
+}
+
+/// Installs those of `packages` that are missing.
+///
+/// # Errors
+/// As [`main`].
+pub(crate) fn install(packages: &[Package]) -> anyhow::Result<()> {
+    let missing: Vec<&Package> = packages.iter().filter(|package| !is_installed(package.name)).collect();
     if missing.is_empty() {
         eprintln!("==> every package is there");
         return Ok(());

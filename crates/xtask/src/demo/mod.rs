@@ -93,7 +93,7 @@ pub fn start(options: &Options) -> anyhow::Result<Stack> {
 }
 
 /// Builds the daemons and the board; the directory of the executables.
-fn build(release: bool) -> anyhow::Result<PathBuf> {
+pub(crate) fn build(release: bool) -> anyhow::Result<PathBuf> {
     let mut command = workspace::cargo();
     command.args(["build", "--package", "ferrite", "--package", "bmc-sim"]);
     if release {

@@ -14,7 +14,7 @@ const FIRST_ADDRESS: usize = 0x48;
 
 /// How the host's serial console behaves, and who may watch it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Console {
+pub(crate) enum Console {
     /// Prints as fast as it is read, to one SOL instance.
     Fast,
     /// Prints at [`BAUD`], to [`WATCHERS`] SOL instances.
@@ -22,11 +22,11 @@ pub(super) enum Console {
 }
 
 /// Bits per second, ten for each byte.
-pub(super) const BAUD: usize = 115_200;
-pub(super) const WATCHERS: usize = 3;
+pub(crate) const BAUD: usize = 115_200;
+pub(crate) const WATCHERS: usize = 3;
 
 impl Console {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Fast => "fast",
             Self::Watched => "watched",
@@ -38,7 +38,7 @@ impl Console {
 ///
 /// # Errors
 /// Where the two-socket board cannot be read, or `dir` not written.
-pub(super) fn write(dir: &Path, sensors: usize, console: Console) -> anyhow::Result<()> {
+pub(crate) fn write(dir: &Path, sensors: usize, console: Console) -> anyhow::Result<()> {
     let from = workspace::root().join("tests/boards/two-socket");
     let read = |name: &str| {
         let path = from.join(name);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::workspace;
 
 /// Processor, kernel and versions; `?` for what does not say.
-pub(super) fn describe() -> Value {
+pub(crate) fn describe() -> Value {
     json!({
         "processor": processor(),
         "cores": std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
@@ -20,7 +20,7 @@ pub(super) fn describe() -> Value {
 }
 
 /// Processes that ran or waited to run in the last minute: anything above ours makes the figures worse.
-pub(super) fn load_average() -> String {
+pub(crate) fn load_average() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split_ascii_whitespace().next().unwrap_or("?").to_owned()
 }

@@ -1,13 +1,13 @@
 //! `cargo xtask load`: what a release build does with commands, logins, consoles, garbage and memory, beside what is wanted.
 
 mod agent;
-mod board;
+pub(crate) mod board;
 mod guest;
-mod machine;
+pub(crate) mod machine;
 mod options;
 mod report;
 mod sol;
-mod usage;
+pub(crate) mod usage;
 
 use std::{
     ffi::OsString,
@@ -40,7 +40,7 @@ const IDLE: Duration = Duration::from_secs(10);
 const IDLE_GROWTH: Duration = Duration::from_secs(180);
 
 /// What belongs to the test and not to the product.
-const SIMULATED: &str = "bmc-sim";
+pub(crate) const SIMULATED: &str = "bmc-sim";
 const BUS: &str = "dbus-daemon";
 
 /// What the stack is that something is measured on.
@@ -91,7 +91,7 @@ fn measure(options: &Options, client: &Path, record: &mut Record) -> anyhow::Res
     Ok(())
 }
 
-fn build_client() -> anyhow::Result<PathBuf> {
+pub(crate) fn build_client() -> anyhow::Result<PathBuf> {
     let words = ["build", "--quiet", "--release", "--package", "system-tests", "--bin", "ferrite-load"];
     workspace::run(workspace::cargo().args(words))?;
     Ok(workspace::target_dir(true)?.join("ferrite-load"))

@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 use anyhow::Context as _;
 
 /// Process id by name.
-pub(super) type Processes = BTreeMap<String, u32>;
+pub(crate) type Processes = BTreeMap<String, u32>;
 
 /// Proportional set size of a process in KiB: what is shared counts in equal parts for all who share it.
 ///
 /// # Errors
 /// Where it has ended, or is not ours.
-pub(super) fn pss_kib(pid: u32) -> anyhow::Result<u64> {
+pub(crate) fn pss_kib(pid: u32) -> anyhow::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
     number_after(&text, "Pss:").context("smaps_rollup has no Pss")
 }
@@ -20,15 +20,27 @@ pub(super) fn pss_kib(pid: u32) -> anyhow::Result<u64> {
 ///
 /// # Errors
 /// The first that could not be read.
-pub(super) fn pss_of(processes: &Processes) -> anyhow::Result<BTreeMap<String, u64>> {
+pub(crate) fn pss_of(processes: &Processes) -> anyhow::Result<BTreeMap<String, u64>> {
     processes.iter().map(|(name, pid)| Ok((name.clone(), pss_kib(*pid)?))).collect()
+}
+
+/// Resident memory of each process in KiB, what is shared counted in full.
+///
+/// # Errors
+/// The first that could not be read.
+pub(crate) fn rss_of(processes: &Processes) -> anyhow::Result<BTreeMap<String, u64>> {
+    let of = |pid: u32| -> anyhow::Result<u64> {
+        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+        number_after(&text, "Rss:").context("smaps_rollup has no Rss")
+    };
+    processes.iter().map(|(name, pid)| Ok((name.clone(), of(*pid)?))).collect()
 }
 
 /// Memory of each process that no file backs, in KiB: its heap and stacks, which is where a leak would show.
 ///
 /// # Errors
 /// The first that could not be read.
-pub(super) fn anonymous_of(processes: &Processes) -> anyhow::Result<BTreeMap<String, u64>> {
+pub(crate) fn anonymous_of(processes: &Processes) -> anyhow::Result<BTreeMap<String, u64>> {
     let of = |pid: u32| -> anyhow::Result<u64> {
         let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
         number_after(&text, "Pss_Anon:").context("smaps_rollup has no Pss_Anon")
@@ -40,7 +52,7 @@ pub(super) fn anonymous_of(processes: &Processes) -> anyhow::Result<BTreeMap<Str
 ///
 /// # Errors
 /// The first that could not be read.
-pub(super) fn cpu_ns(processes: &Processes) -> anyhow::Result<BTreeMap<String, u64>> {
+pub(crate) fn cpu_ns(processes: &Processes) -> anyhow::Result<BTreeMap<String, u64>> {
     let of = |pid: u32| -> anyhow::Result<u64> {
         let mut total = 0;
         for thread in threads(pid)? {
@@ -56,7 +68,7 @@ pub(super) fn cpu_ns(processes: &Processes) -> anyhow::Result<BTreeMap<String, u
 ///
 /// # Errors
 /// The first that could not be read.
-pub(super) fn wakeups(processes: &Processes) -> anyhow::Result<BTreeMap<String, u64>> {
+pub(crate) fn wakeups(processes: &Processes) -> anyhow::Result<BTreeMap<String, u64>> {
     let of = |pid: u32| -> anyhow::Result<u64> {
         let mut total = 0;
         for thread in threads(pid)? {
@@ -70,7 +82,7 @@ pub(super) fn wakeups(processes: &Processes) -> anyhow::Result<BTreeMap<String, 
 }
 
 /// By how much each value has grown.
-pub(super) fn growth(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+pub(crate) fn growth(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
     let since = |name: &String| before.get(name).copied().unwrap_or(0);
     after.iter().map(|(name, value)| (name.clone(), value.saturating_sub(since(name)))).collect()
 }
@@ -79,7 +91,7 @@ pub(super) fn growth(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u6
 ///
 /// # Errors
 /// Where it cannot be read.
-pub(super) fn lines_in(directory: &Path) -> io::Result<usize> {
+pub(crate) fn lines_in(directory: &Path) -> io::Result<usize> {
     let mut lines = 0;
     for entry in fs::read_dir(directory)? {
         lines += fs::read(entry?.path())?.iter().filter(|byte| **byte == b'\n').count();
@@ -104,6 +116,7 @@ mod tests {
     fn this_process_uses_memory_and_processor() {
         let us = Processes::from([("us".to_owned(), std::process::id())]);
         assert!(pss_of(&us).unwrap()["us"] > 100);
+        assert!(rss_of(&us).unwrap()["us"] >= pss_of(&us).unwrap()["us"]);
         assert!(anonymous_of(&us).unwrap()["us"] > 10);
         assert!(cpu_ns(&us).unwrap()["us"] > 1000);
         assert!(wakeups(&us).is_ok());
