@@ -2,7 +2,7 @@
 
 pub mod demo;
 pub mod deny;
-mod guest;
+pub mod guest;
 pub mod load;
 pub mod qemu;
 pub mod setup;

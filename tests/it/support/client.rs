@@ -1,92 +1,9 @@
-//! ipmitool and FreeIPMI.
+//! FreeIPMI.
 
 use std::process::Command;
 
+use system_tests::Answer;
 use xtask::demo::Description;
-
-/// What a client said.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) success: bool,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl Answer {
-    pub(crate) fn of(mut command: Command) -> Self {
-        let output = command.output().unwrap_or_else(|error| {
-            panic!("cannot start {:?}: {error}\nhint: cargo xtask setup", command.get_program())
-        });
-        Self {
-            success: output.status.success(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
-    }
-
-    /// The text after `key` and a separator, of the first line that begins with `key`.
-    pub(crate) fn field(&self, key: &str) -> String {
-        let line = self.stdout.lines().find_map(|line| {
-            let (name, value) = line.split_once([':', '|'])?;
-            (name.trim() == key).then(|| value.trim().to_owned())
-        });
-        line.unwrap_or_else(|| panic!("no `{key}` in {self:#?}"))
-    }
-
-    /// The cells of the `|`-separated line whose first cell is `name`.
-    pub(crate) fn row(&self, name: &str) -> Vec<String> {
-        let name = name.replace('_', " ");
-        let rows = self.stdout.lines().map(|line| line.split('|').map(|cell| cell.trim().to_owned()));
-        let mut rows = rows.map(Iterator::collect::<Vec<_>>);
-        rows.find(|cells| cells.first().is_some_and(|cell| *cell == name))
-            .unwrap_or_else(|| panic!("no row `{name}` in {self:#?}"))
-    }
-}
-
-/// ipmitool over LAN, sending every packet once: a retry would hide a lost answer.
-#[derive(Clone)]
-pub(crate) struct Ipmitool {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    pub(crate) user: String,
-    pub(crate) password: String,
-    pub(crate) suite: u8,
-}
-
-impl Ipmitool {
-    pub(crate) fn new(stack: &Description) -> Self {
-        Self {
-            host: stack.host.clone(),
-            port: stack.port,
-            user: stack.user.clone(),
-            password: stack.password.clone(),
-            suite: 17,
-        }
-    }
-
-    /// ipmitool with these words, not started.
-    pub(crate) fn command(&self, words: &str) -> Command {
-        let mut command = Command::new("ipmitool");
-        command.args(["-I", "lanplus", "-N", "2", "-R", "1", "-H", &self.host, "-U", &self.user, "-E"]);
-        command.args(["-p", &self.port.to_string(), "-C", &self.suite.to_string()]);
-        // SDRs name a sensor with spaces where D-Bus has `_`.
-        command
-            .args(words.split_whitespace().map(|word| word.replace('_', " ")))
-            .env("IPMITOOL_PASSWORD", &self.password);
-        command
-    }
-
-    pub(crate) fn run(&self, words: &str) -> Answer {
-        Answer::of(self.command(words))
-    }
-
-    /// What it says where it must succeed.
-    pub(crate) fn ok(&self, words: &str) -> Answer {
-        let answer = self.run(words);
-        assert!(answer.success, "ipmitool {words}: {answer:#?}");
-        answer
-    }
-}
 
 /// A FreeIPMI tool against `stack`, with one packet of each kind.
 pub(crate) fn freeipmi(program: &str, stack: &Description, words: &[&str]) -> Answer {
