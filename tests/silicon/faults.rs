@@ -82,6 +82,11 @@ fn a_daemon_that_is_killed_comes_back_and_no_other_is_started_again() {
     }
 }
 
+/// The upper non-critical threshold of the board's temperature.
+fn threshold(client: &Ipmitool) -> String {
+    client.ok("sensor get Board_Temp").field("Upper non-critical")
+}
+
 #[test]
 #[ignore = "needs the emulated board: cargo xtask qemu test"]
 fn what_was_accepted_before_a_power_cut_is_there_after_it() {
@@ -91,12 +96,16 @@ fn what_was_accepted_before_a_power_cut_is_there_after_it() {
     for event in ["1", "2", "3"] {
         client.ok(&format!("event {event}"));
     }
-    client.ok("user set name 5 kept");
+    let was = threshold(&client);
+    client.ok("sensor thresh Board_Temp unc 71");
     let before = client.ok("sel list").stdout;
     assert!(before.lines().count() >= 3, "{before}");
+    // Users are kept too: the client logs in with what it had.
     board.cut_power();
     let after = client.ok("sel list").stdout;
     assert!(after.starts_with(&before), "before: {before}after: {after}");
-    assert!(client.ok("user list 1").stdout.contains("kept"));
-    client.ok("user set name 5 spare");
+    eventually("the sensor to be told with its threshold", || {
+        client.run("sensor get Board_Temp").stdout.contains("Upper non-critical    : 71")
+    });
+    client.ok(&format!("sensor thresh Board_Temp unc {was}"));
 }

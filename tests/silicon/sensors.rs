@@ -77,3 +77,13 @@ fn a_chip_that_vanishes_has_no_reading_and_comes_back() {
     shell.ok("echo 5-004c > /sys/bus/i2c/drivers/tmp421/bind");
     eventually("the reading to come back", || celsius(&client, "Riser_Temp") == Some(33.0));
 }
+
+#[test]
+#[ignore = "needs the emulated board: cargo xtask qemu test"]
+fn master_write_read_reaches_a_chip_that_no_driver_has() {
+    let board = Board::get();
+    board.machine().heat("raw-temperature", "temperature", 42);
+    // Private bus 3, address 90h, two bytes of register 0.
+    let answer = board.ipmitool().ok("raw 0x06 0x52 0x07 0x90 0x02 0x00");
+    assert_eq!(answer.stdout.trim(), "2a 00");
+}

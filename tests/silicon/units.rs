@@ -22,7 +22,9 @@ fn systemd_finds_nothing_wrong_with_the_units() {
     let mut shell = Board::get().shell();
     let units = format!("{} netipmid@eth0.socket", UNITS.join(" "));
     let answer = shell.ok(&format!("systemd-analyze verify --man=no {units} 2>&1"));
-    assert_eq!(answer.stdout, "");
+    // systemd before 258 does not fill this in, and netipmid binds its socket itself.
+    let known = |line: &&str| !line.ends_with("Invalid interface name, ignoring: %i");
+    assert_eq!(answer.stdout.lines().filter(known).collect::<Vec<_>>(), [""; 0]);
 }
 
 #[test]
