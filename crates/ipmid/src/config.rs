@@ -171,7 +171,7 @@ impl Device {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fru::Access;
+    use crate::fru::{Access, Place};
 
     #[test]
     fn the_example_file_names_every_key_with_its_default() {
@@ -180,7 +180,9 @@ mod tests {
         assert_eq!(example.device, device);
         let fru = &example.fru[0];
         assert_eq!((fru.id, fru.entity, fru.instance), (0, 7, 1));
-        assert_eq!((fru.access, fru.create, fru.read_only, fru.unchecked), (Access::Bytes, 0, false, false));
+        assert_eq!((fru.access, fru.read_only, fru.unchecked), (Access::Bytes, false, false));
+        assert_eq!(fru.place, Place::File { path: "/sys/bus/i2c/devices/4-0050/eeprom".into(), create: 0 });
+        assert!(matches!(example.fru[1].place, Place::Eeprom(_)));
         assert_eq!(example.ipmb, [IpmbDevice { channel: 0, address: 0x2C, device: 1 }]);
         let i2c = &example.i2c[0];
         assert_eq!((i2c.bus, i2c.address, i2c.write, i2c.read), (2, 0x50, 1, 32));
