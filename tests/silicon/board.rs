@@ -27,7 +27,8 @@ const PATIENCE: u8 = 5;
 /// What `cargo xtask qemu test` tells.
 #[derive(Deserialize)]
 pub(crate) struct Board {
-    pub(crate) port: u16,
+    port: u16,
+    own_address: String,
     user: String,
     password_file: PathBuf,
     pub(crate) sockets: Sockets,
@@ -71,6 +72,11 @@ impl Board {
             suite: 17,
             patience: PATIENCE,
         }
+    }
+
+    /// The same at the port that the BMC itself knows, as Serial over LAN needs.
+    pub(crate) fn ipmitool_at_its_port(&self) -> Ipmitool {
+        Ipmitool { host: self.own_address.clone(), port: 623, ..self.ipmitool() }
     }
 
     /// A session of the client of our own.
@@ -145,10 +151,15 @@ impl Machine {
         }
     }
 
-    /// Sets a chip's temperature, in degrees Celsius.
+    /// Sets a temperature of a chip's, in degrees Celsius.
     pub(crate) fn heat(&mut self, chip: &str, property: &str, celsius: i32) {
+        self.set(chip, property, celsius * 1000);
+    }
+
+    /// Sets what a chip measures, in QEMU's unit for it.
+    pub(crate) fn set(&mut self, chip: &str, property: &str, value: i32) {
         let path = self.chip(chip);
-        let arguments = json!({ "path": path, "property": property, "value": celsius * 1000 });
+        let arguments = json!({ "path": path, "property": property, "value": value });
         self.qmp.execute("qom-set", arguments).unwrap();
     }
 }

@@ -53,9 +53,8 @@ fn restarts(shell: &mut Agent) -> BTreeMap<String, u32> {
 /// What the host prints reaches the console session.
 fn console_follows(host: &mut UnixStream, console: &mut SolClient, text: &str) {
     host.write_all(text.as_bytes()).unwrap();
-    let came = |client: &SolClient| {
-        client.received().windows(text.len()).any(|window| window == text.as_bytes())
-    };
+    let came =
+        |client: &SolClient| client.received().windows(text.len()).any(|window| window == text.as_bytes());
     assert!(console.run(Duration::from_secs(20), came).unwrap(), "the console does not show {text}");
 }
 

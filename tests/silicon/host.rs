@@ -6,11 +6,8 @@ use xtask::guest::{Guest, Sockets};
 use crate::board::Board;
 
 /// Get Device ID (v2.0§20.1), Get Device GUID, and a command that is in no table.
-const REQUESTS: [(&[u8], &str); 3] = [
-    (&[0x18, 0x01], "raw 0x06 0x01"),
-    (&[0x18, 0x08], "raw 0x06 0x08"),
-    (&[0x18, 0x37], "raw 0x06 0x37"),
-];
+const REQUESTS: [(&[u8], &str); 3] =
+    [(&[0x18, 0x01], "raw 0x06 0x01"), (&[0x18, 0x08], "raw 0x06 0x08"), (&[0x18, 0x37], "raw 0x06 0x37")];
 
 fn hexadecimal(bytes: &[u8]) -> Vec<String> {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -2,7 +2,12 @@
 //!
 //! `cargo xtask qemu test` boots the board and tells of it in `FERRITE_BOARD`. All tests are on the one board, one after the other.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed unwrap is the test failing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed unwrap is the test failing"
+)]
 
 mod board;
 mod console;

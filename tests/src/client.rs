@@ -77,7 +77,19 @@ impl Ipmitool {
     /// ipmitool with these words, not started.
     pub fn command(&self, words: &str) -> Command {
         let mut command = Command::new("ipmitool");
-        command.args(["-I", "lanplus", "-N", &self.patience.to_string(), "-R", "1", "-H", &self.host, "-U", &self.user, "-E"]);
+        command.args([
+            "-I",
+            "lanplus",
+            "-N",
+            &self.patience.to_string(),
+            "-R",
+            "1",
+            "-H",
+            &self.host,
+            "-U",
+            &self.user,
+            "-E",
+        ]);
         command.args(["-p", &self.port.to_string(), "-C", &self.suite.to_string()]);
         // SDRs name a sensor with spaces where D-Bus has `_`.
         command

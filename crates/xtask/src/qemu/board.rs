@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -132,6 +133,13 @@ pub(crate) fn quit(socket: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A loopback address of the board's own, by its port, at which its port 623 is port 623: ipmitool takes Serial over LAN from no other
+/// port than the one that the BMC names.
+pub(crate) fn own_address(port: u16) -> Ipv4Addr {
+    let [high, low] = port.to_be_bytes();
+    Ipv4Addr::new(127, high, low, 1)
+}
+
 /// The line that becomes QEMU, in the tool root with the board's directory at `/shared`.
 fn qemu(image: &str, port: u16) -> Result<String> {
     let serial = SERIAL.map(|name| {
@@ -146,7 +154,8 @@ fn qemu(image: &str, port: u16) -> Result<String> {
          -append 'console=ttyS4,115200 net.ifnames=0 systemd.show_status=1 systemd.journald.forward_to_console=1' \
          {serial} -qmp unix:qmp.sock,server=on,wait=off -qmp unix:host-qmp.sock,server=on,wait=off \
          -qtest unix:qtest.sock,server=on,wait=off -qtest-log none \
-         -nic user,model=ftgmac100,hostfwd=udp:127.0.0.1:{port}-:623 {parts}",
+         -nic user,model=ftgmac100,hostfwd=udp:127.0.0.1:{port}-:623,hostfwd=udp:{own_address}:623-:623 {parts}",
+         own_address = own_address(port),
         serial = serial.join(" "),
         parts = parts::options()?,
     ))

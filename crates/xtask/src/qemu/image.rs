@@ -147,7 +147,8 @@ fn lay_out(overlay: &Path, ferrite: &Path, account: &Account<'_>) -> Result<()> 
             }
             None => (*unit).to_owned(),
         };
-        let directory = if units.join(&file).exists() { "/etc/systemd/system" } else { "/usr/lib/systemd/system" };
+        let directory =
+            if units.join(&file).exists() { "/etc/systemd/system" } else { "/usr/lib/systemd/system" };
         symlink(Path::new(directory).join(file), wants.join(unit))?;
     }
     fs::write(units.join("demo-user.service"), demo_user_unit(account))?;

@@ -34,7 +34,7 @@ const USAGE: &str = "\
 usage: cargo xtask qemu [test [FILTER]] [--keep] [--detach --json] [--stop] [--port N] [--executable FILE]
 
 Cross-builds Ferrite for armv7, packs it with systemd and D-Bus into an image, boots QEMU's ast2600-evb on it, and prints the
-ipmitool lines that reach it. The first run makes a tool root of about 1.6 GB in the cache ($XDG_CACHE_HOME/ferrite).
+ipmitool lines that reach it. The first run makes a tool root of about 2.6 GB in the cache ($XDG_CACHE_HOME/ferrite).
 
   test             boot the board, run tests/silicon (those whose name holds FILTER) against it, end it
   --keep           leave the board running when this ends; its serial console has a root shell
@@ -93,7 +93,7 @@ pub fn main(arguments: Vec<OsString>) -> Result<()> {
         return Err(error);
     }
     let mut facts = json!({
-        "host": "127.0.0.1", "port": port, "user": USER, "password_file": password_file,
+        "host": "127.0.0.1", "port": port, "user": USER, "password_file": password_file, "own_address": board::own_address(port),
         "sockets": board.sockets(), "pid": board.pid(), "boot_seconds": power_on.elapsed().as_secs_f64(),
         "executable": ferrite, "image": image,
     });
@@ -164,7 +164,10 @@ fn wait_until_it_answers(board: &mut Board, port: u16, password_file: &Path) -> 
         }
         std::thread::sleep(Duration::from_millis(500));
     }
-    bail!("no answer within {BOOT_DEADLINE:?}\nhint: the board's console is in {}", board.sockets().console_log.display())
+    bail!(
+        "no answer within {BOOT_DEADLINE:?}\nhint: the board's console is in {}",
+        board.sockets().console_log.display()
+    )
 }
 
 fn run_tests(facts: &str, filter: Option<&str>) -> Result<()> {
@@ -184,13 +187,15 @@ fn run_tests(facts: &str, filter: Option<&str>) -> Result<()> {
 }
 
 fn print_lines(port: u16, password_file: &Path, sockets: &Sockets) {
+    let own = board::own_address(port);
     let login =
         format!("ipmitool -I lanplus -C 17 -H 127.0.0.1 -p {port} -U {USER} -f {}", password_file.display());
     println!("the emulated ast2600-evb answers; try\n");
     for line in ["mc info", "sdr elist", "sensor list", "chassis status", "lan print 1"] {
         println!("  {login} {line}");
     }
-    println!("\nits serial console, with a root shell: {}", sockets.console.display());
+    println!("\n  ipmitool -I lanplus -C 17 -H {own} -U {USER} -f {} sol activate", password_file.display());
+    println!("\nits serial console, with a root shell:\n\n  nc -U {}", sockets.console.display());
 }
 
 fn stop(work: &Path) -> Result<()> {

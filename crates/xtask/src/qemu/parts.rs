@@ -38,12 +38,14 @@ pub(crate) fn make(tools: &ToolRoot, kernel: &Kernel, work: &Path) -> Result<()>
 
 /// QEMU's options for the chips and what keeps their content.
 pub(crate) fn options() -> Result<String> {
-    let mut options = "-drive if=sd,index=0,format=raw,file=card -drive if=none,id=fru,format=raw,file=eeprom".to_owned();
+    let mut options =
+        "-drive if=sd,index=0,format=raw,file=card -drive if=none,id=fru,format=raw,file=eeprom".to_owned();
     for line in board_file("devices")?.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let [model, bus, address, properties] = line.split(' ').collect::<Vec<_>>()[..] else {
             bail!("devices: `{line}` is not model, bus, address and properties");
         };
-        options.push_str(&format!(" -device {model},bus=aspeed.i2c.bus.{bus},address={address},{properties}"));
+        options
+            .push_str(&format!(" -device {model},bus=aspeed.i2c.bus.{bus},address={address},{properties}"));
     }
     Ok(options)
 }

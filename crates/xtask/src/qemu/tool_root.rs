@@ -62,7 +62,7 @@ pub(crate) struct Kernel {
 }
 
 impl ToolRoot {
-    /// Finds the root in the cache, or makes it (some two minutes and 1.8 GB).
+    /// Finds the root in the cache, or makes it (some three minutes and 2.6 GB).
     pub(crate) fn prepare() -> Result<Self> {
         let mut inputs = PACKAGES.to_vec();
         inputs.push(FETCH_KERNEL);
