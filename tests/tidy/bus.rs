@@ -126,3 +126,13 @@ fn a_name_that_is_called_may_be_read_by_all_and_called_by_root() {
         assert!(rules >= 6, "{name}: {rules} rules");
     }
 }
+
+#[test]
+fn the_example_for_another_channel_has_the_rules_that_the_default_one_has() {
+    let policy = read("systemd-units/usr/share/dbus-1/system.d/ferrite.conf");
+    let example = read("systemd-units/usr/share/doc/ferrite/channel.conf");
+    let rules = policy.lines().filter(|line| line.contains("Ipmi.Channel.ipmi_kcs3\""));
+    let rules = rules.map(|line| line.replace("ipmi_kcs3", "NAME")).collect::<Vec<_>>();
+    let given = example.lines().filter(|line| line.contains("Channel.NAME\"")).collect::<Vec<_>>();
+    assert_eq!(given, rules);
+}

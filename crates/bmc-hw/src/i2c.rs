@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use i2cdev::{
-    core::I2CTransfer as _,
-    linux::{I2CMessage as _, LinuxI2CBus, LinuxI2CError, LinuxI2CMessage},
+    core::I2CTransfer,
+    linux::{I2CMessage as _, LinuxI2CBus, LinuxI2CDevice, LinuxI2CError, LinuxI2CMessage},
 };
+use nix::errno::Errno;
 
 /// Why a transfer failed, as far as the kernel's drivers tell (its `Documentation/i2c/fault-codes.rst`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,9 +17,12 @@ pub enum I2cError {
     /// Nobody answers at the address, or a byte was not taken.
     #[error("no acknowledge")]
     NoAcknowledge,
-    /// The bus is stuck.
+    /// The bus is stuck, or does not become free.
     #[error("timeout")]
     Timeout,
+    /// A driver of the kernel's has the address, and talking past it would confuse it.
+    #[error("a driver of the kernel's holds the address")]
+    Held,
     /// Anything else: there is no such bus, or no right to it.
     #[error("{0}")]
     Failed(String),
@@ -34,40 +38,75 @@ pub trait I2c: Send + Sync {
     fn transfer(&self, device: &Path, address: u8, write: &[u8], count: u8) -> Result<Vec<u8>, I2cError>;
 }
 
-/// The kernel's buses.
+/// The kernel's buses, and on them every device, whether or not a driver of the kernel's has it as well.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LinuxI2c;
 
+/// The kernel's buses, and on them the devices that no driver of the kernel's holds; others are [`I2cError::Held`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DriverlessI2c;
+
 impl I2c for LinuxI2c {
     fn transfer(&self, device: &Path, address: u8, write: &[u8], count: u8) -> Result<Vec<u8>, I2cError> {
-        let mut read = vec![0; count.into()];
-        let mut messages = Vec::with_capacity(2);
-        if !write.is_empty() {
-            messages.push(LinuxI2CMessage::write(write).with_address(address.into()));
-        }
-        if !read.is_empty() {
-            messages.push(LinuxI2CMessage::read(&mut read).with_address(address.into()));
-        }
-        if !messages.is_empty() {
-            let mut bus = LinuxI2CBus::new(device).map_err(failure)?;
-            bus.transfer(&mut messages).map_err(failure)?;
-        }
-        Ok(read)
+        exchange(|| LinuxI2CBus::new(device).map_err(failure), address, write, count)
+    }
+}
+
+impl I2c for DriverlessI2c {
+    fn transfer(&self, device: &Path, address: u8, write: &[u8], count: u8) -> Result<Vec<u8>, I2cError> {
+        // Asked anew each time: a driver may have been bound meanwhile.
+        let open = || LinuxI2CDevice::new(device, address.into()).map_err(refusal);
+        exchange(open, address, write, count)
+    }
+}
+
+/// One transfer over what `open` gives. Nothing to transfer opens nothing.
+fn exchange<B>(
+    open: impl FnOnce() -> Result<B, I2cError>,
+    address: u8,
+    write: &[u8],
+    count: u8,
+) -> Result<Vec<u8>, I2cError>
+where
+    B: for<'a> I2CTransfer<'a, Error = LinuxI2CError, Message = LinuxI2CMessage<'a>>,
+{
+    let mut read = vec![0; count.into()];
+    let mut messages = Vec::with_capacity(2);
+    if !write.is_empty() {
+        messages.push(LinuxI2CMessage::write(write).with_address(address.into()));
+    }
+    if !read.is_empty() {
+        messages.push(LinuxI2CMessage::read(&mut read).with_address(address.into()));
+    }
+    if !messages.is_empty() {
+        open()?.transfer(&mut messages).map_err(failure)?;
+    }
+    Ok(read)
+}
+
+/// Why a device cannot be had: to a request for it, and to no other, `EBUSY` says that a driver holds it.
+fn refusal(error: LinuxI2CError) -> I2cError {
+    match errno(&error) {
+        Some(Errno::EBUSY) => I2cError::Held,
+        _ => failure(error),
     }
 }
 
 fn failure(error: LinuxI2CError) -> I2cError {
-    use nix::errno::Errno;
-    let number = match &error {
+    match errno(&error) {
+        Some(Errno::EAGAIN) => I2cError::ArbitrationLost,
+        Some(Errno::ENXIO | Errno::EREMOTEIO | Errno::ENODEV) => I2cError::NoAcknowledge,
+        Some(Errno::ETIMEDOUT | Errno::EBUSY) => I2cError::Timeout,
+        _ => I2cError::Failed(error.to_string()),
+    }
+}
+
+fn errno(error: &LinuxI2CError) -> Option<Errno> {
+    let number = match error {
         LinuxI2CError::Errno(number) => Some(*number),
         LinuxI2CError::Io(error) => error.raw_os_error(),
     };
-    match number.map(Errno::from_raw) {
-        Some(Errno::EAGAIN) => I2cError::ArbitrationLost,
-        Some(Errno::ENXIO | Errno::EREMOTEIO | Errno::ENODEV) => I2cError::NoAcknowledge,
-        Some(Errno::ETIMEDOUT) => I2cError::Timeout,
-        _ => I2cError::Failed(error.to_string()),
-    }
+    number.map(Errno::from_raw)
 }
 
 #[cfg(test)]
@@ -76,8 +115,11 @@ mod tests {
 
     #[test]
     fn a_bus_that_is_not_there_is_an_error_with_its_reason() {
-        let error = LinuxI2c.transfer(Path::new("/nonexistent/i2c-9"), 0x50, &[0], 1).unwrap_err();
-        assert!(matches!(error, I2cError::Failed(_)), "{error:?}");
+        let buses: [&dyn I2c; 2] = [&LinuxI2c, &DriverlessI2c];
+        for bus in buses {
+            let error = bus.transfer(Path::new("/nonexistent/i2c-9"), 0x50, &[0], 1).unwrap_err();
+            assert!(matches!(error, I2cError::Failed(_)), "{error:?}");
+        }
     }
 
     #[test]
@@ -86,5 +128,7 @@ mod tests {
         assert_eq!(failure(LinuxI2CError::Errno(121)), I2cError::NoAcknowledge);
         assert_eq!(failure(LinuxI2CError::Errno(11)), I2cError::ArbitrationLost);
         assert_eq!(failure(LinuxI2CError::Errno(110)), I2cError::Timeout);
+        assert_eq!(failure(LinuxI2CError::Errno(16)), I2cError::Timeout, "the bus is busy");
+        assert_eq!(refusal(LinuxI2CError::Errno(16)), I2cError::Held, "the device is a driver's");
     }
 }

@@ -8,6 +8,7 @@ mod config;
 pub mod control;
 mod eeprom;
 mod host;
+pub mod i2c;
 mod lines;
 mod machine;
 mod noise;

@@ -173,7 +173,10 @@ impl Device {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{fru::Access, sensors::Part};
+    use crate::{
+        fru::{Access, Place},
+        sensors::Part,
+    };
 
     #[test]
     fn the_example_file_names_every_key_with_its_default() {
@@ -182,7 +185,9 @@ mod tests {
         assert_eq!(example.device, device);
         let fru = &example.fru[0];
         assert_eq!((fru.id, fru.entity, fru.instance), (0, 7, 1));
-        assert_eq!((fru.access, fru.create, fru.read_only, fru.unchecked), (Access::Bytes, 0, false, false));
+        assert_eq!((fru.access, fru.read_only, fru.unchecked), (Access::Bytes, false, false));
+        assert_eq!(fru.place, Place::File { path: "/sys/bus/i2c/devices/4-0050/eeprom".into(), create: 0 });
+        assert!(matches!(example.fru[1].place, Place::Eeprom(_)));
         let Contains { entity, instance, parts } = &example.contains[0];
         let cpu = |instance| Part { entity: 3, instance };
         assert_eq!((*entity, *instance, parts), (7, 1, &vec![cpu(1), cpu(2)]));

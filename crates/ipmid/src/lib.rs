@@ -23,6 +23,7 @@ pub mod table;
 use std::sync::Arc;
 
 use bmc_daemon::{Context, Daemon};
+use bmc_hw::i2c::{DriverlessI2c, I2c};
 
 use config::Config;
 use fru::FruFiles;
@@ -41,7 +42,8 @@ pub const DAEMON: Daemon = Daemon {
 
 async fn run(context: Context) -> anyhow::Result<()> {
     let config: Config = context.config()?;
-    let frus = Arc::new(FruFiles::new(config.fru.clone()));
+    let driverless: Arc<dyn I2c> = Arc::new(DriverlessI2c);
+    let frus = Arc::new(FruFiles::new(config.fru.clone(), &driverless));
     let host_file = context.state_file("host.json")?;
     let restrictions_file = context.state_file("restrictions.json")?;
     let host = host_file.load()?.unwrap_or_default();

@@ -1,7 +1,8 @@
-//! Sensors: polls hwmon, judges thresholds, publishes on D-Bus.
+//! Sensors: polls hwmon and chips without a driver, judges thresholds, publishes on D-Bus.
 //!
-//! `board` reads what the machine has, `sensor` is one sensor as a value (no clock, file or bus), `poll` reads the hardware with one
-//! thread a bus, `station` holds all sensors, `items` what is there or not, `service` shows them on D-Bus, and `publisher` sends their signals. README.md
+//! `board` reads what the machine has, `source` and `chip` are where numbers come from, `sensor` is one sensor as a value (no clock,
+//! file or bus), `poll` reads the hardware with one thread a bus, `station` holds all sensors, `items` what is there or not, `service`
+//! shows them on D-Bus, and `publisher` sends their signals. README.md
 //! describes the files.
 
 use std::{convert::Infallible, sync::Arc};
@@ -9,16 +10,17 @@ use std::{convert::Infallible, sync::Arc};
 use anyhow::Context as _;
 use bmc_daemon::{Context, Daemon, keep_connected};
 use bmc_dbus::names::sensors;
-use bmc_hw::hwmon::SysfsHwmon;
+use bmc_hw::{hwmon::SysfsHwmon, i2c::DriverlessI2c};
 use tokio::sync::watch;
 use zbus::Connection;
 
 use crate::{
     items::Items, overrides::Overrides, poll::Buses, sensor::power::HostPower, settings::Settings,
-    station::Station,
+    source::Hardware, station::Station,
 };
 
 mod board;
+mod chip;
 mod host;
 mod items;
 mod overrides;
@@ -27,6 +29,7 @@ mod publisher;
 mod sensor;
 mod service;
 mod settings;
+mod source;
 mod station;
 #[cfg(test)]
 mod tests;
@@ -40,7 +43,8 @@ pub const DAEMON: Daemon = Daemon {
 
 async fn run(context: Context) -> anyhow::Result<()> {
     let settings: Settings = context.config()?;
-    let station = start(&context, &settings).await?;
+    let hardware = Hardware::new(&settings.sysfs, DriverlessI2c);
+    let station = start(&context, &settings, &hardware).await?;
     let (items, findings) = start_items(&context, &settings)?;
     let source = settings.gpio.parse().map_err(|error| anyhow::anyhow!("sensord.toml: gpio: {error}"))?;
     let (host, power) = watch::channel(HostPower::default());
@@ -60,11 +64,11 @@ async fn run(context: Context) -> anyhow::Result<()> {
 }
 
 /// Reads the configuration and starts the buses' workers.
-async fn start(context: &Context, settings: &Settings) -> anyhow::Result<Arc<Station>> {
+async fn start(context: &Context, settings: &Settings, hardware: &Hardware) -> anyhow::Result<Arc<Station>> {
     settings.check()?;
     let specs = board::load(&context.config_dir().join(&settings.board), settings.poll())?;
     let overrides = Overrides::load(&context.state_file("thresholds.json")?)?;
-    let buses = Buses::start(&specs, &settings.sysfs).context("cannot start a bus' thread")?;
+    let buses = Buses::start(&specs, hardware).context("cannot start a bus' thread")?;
     tracing::info!("{} sensors on {} buses", specs.len(), buses.len());
     Ok(Station::new(specs, settings.policy(), overrides, buses).await)
 }

@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use bmc_daemon::{Arguments, Shutdown};
+use bmc_sim::i2c::SimulatedI2c;
 use futures_util::StreamExt as _;
 use system_tests::PrivateBus;
 use tempfile::TempDir;
@@ -15,6 +16,7 @@ use zbus::{
 
 use super::*;
 
+mod driverless;
 mod items;
 
 const AMBIENT: &str = "/xyz/openbmc_project/sensors/temperature/Ambient";
@@ -41,6 +43,8 @@ struct Rig {
     bus: PrivateBus,
     client: Connection,
     signals: MessageStream,
+    /// The buses of chips without a driver.
+    i2c: SimulatedI2c,
     daemon: JoinHandle<()>,
     /// The daemon's connection.
     served: Option<Connection>,
@@ -48,10 +52,14 @@ struct Rig {
 
 impl Rig {
     async fn start() -> Self {
+        Self::with(BOARD, SimulatedI2c::default()).await
+    }
+
+    async fn with(board: &str, i2c: SimulatedI2c) -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("etc")).unwrap();
         let rig_path = |path: &str| dir.path().join(path);
-        fs::write(rig_path("etc/board.json"), BOARD).unwrap();
+        fs::write(rig_path("etc/board.json"), board).unwrap();
         let gpio = format!("gpio = \"unix:{}\"\n", rig_path("gpio.sock").display());
         let settings = gpio + &SETTINGS.replace("\"sys\"", &format!("{:?}", rig_path("sys")));
         fs::write(rig_path("etc/sensord.toml"), settings).unwrap();
@@ -60,7 +68,7 @@ impl Rig {
         let rule = MatchRule::builder().msg_type(Type::Signal).path_namespace("/xyz").build().unwrap();
         let signals = MessageStream::for_match_rule(rule, &client, None).await.unwrap();
         let daemon = tokio::spawn(async {});
-        let mut rig = Self { dir, bus, client, signals, daemon, served: None };
+        let mut rig = Self { dir, bus, client, signals, i2c, daemon, served: None };
         rig.put("bus/i2c/devices/1-0048/hwmon/hwmon0/temp1_input", "20000\n");
         rig.put("bus/i2c/devices/2-0049/hwmon/hwmon1/temp1_input", "40000\n");
         rig.put("class/hwmon/hwmon2/name", "iio_hwmon\n");
@@ -82,10 +90,12 @@ impl Rig {
         let context = self.context();
         let connection = Builder::address(self.bus.address()).build().await.unwrap();
         self.served = Some(connection.clone());
+        let i2c = self.i2c.clone();
         let (ready, is_ready) = tokio::sync::oneshot::channel();
         self.daemon = tokio::spawn(async move {
             let settings: Settings = context.config().unwrap();
-            let station = super::start(&context, &settings).await.unwrap();
+            let hardware = Hardware::new(&settings.sysfs, i2c);
+            let station = super::start(&context, &settings, &hardware).await.unwrap();
             let (host, power) = watch::channel(HostPower::default());
             let (items, findings) = super::start_items(&context, &settings).unwrap();
             let source = settings.gpio.parse().unwrap();
@@ -461,6 +471,7 @@ async fn a_wrong_board_file_ends_the_start_with_file_line_and_field() {
     let _ = (&mut rig.daemon).await;
     fs::write(rig.dir.path().join("etc/board.json"), BOARD.replace("\"0x49\"", "\"0x149\"")).unwrap();
     let settings: Settings = rig.context().config().unwrap();
-    let error = format!("{:#}", super::start(&rig.context(), &settings).await.unwrap_err());
+    let hardware = Hardware::new(&settings.sysfs, rig.i2c.clone());
+    let error = format!("{:#}", super::start(&rig.context(), &settings, &hardware).await.unwrap_err());
     assert!(error.contains("board.json:4: record `CPU`: Address: \"0x149\""), "{error}");
 }

@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
 };
 
 use anyhow::{Context as _, Result};
@@ -26,29 +27,32 @@ const FETCH_KERNEL: &str = "cd /tmp && \
 
 /// Where a running guest is reached, below the demo's directory.
 #[derive(Debug, Clone)]
-pub(crate) struct Sockets {
+pub struct Sockets {
     /// kcsbridged's end of the system interface, which the guest connects to.
-    pub(crate) host_interface: PathBuf,
+    pub host_interface: PathBuf,
     /// The first serial port.
-    pub(crate) console: PathBuf,
+    pub console: PathBuf,
     /// What the first serial port printed.
-    pub(crate) console_log: PathBuf,
+    pub console_log: PathBuf,
     /// The second serial port: `tests/guest/etc/agent` says what is spoken there.
-    pub(crate) agent: PathBuf,
+    pub agent: PathBuf,
     /// QEMU's machine protocol.
-    pub(crate) qmp: PathBuf,
+    pub qmp: PathBuf,
 }
 
 /// A guest that can be started.
 #[derive(Debug)]
-pub(crate) struct Guest {
+pub struct Guest {
     tree: PathBuf,
     initramfs: PathBuf,
 }
 
 impl Guest {
     /// Finds tree and root file system in the cache, or makes them (about a minute and 0.4 GB).
-    pub(crate) fn prepare() -> Result<Self> {
+    ///
+    /// # Errors
+    /// What could not be made.
+    pub fn prepare() -> Result<Self> {
         let tree = cache::directory("guest-tree", PACKAGES, "guest tree: QEMU, kernel, ipmitool", |tree| {
             let mut mmdebstrap = as_root("mmdebstrap");
             mmdebstrap
@@ -73,7 +77,10 @@ impl Guest {
     }
 
     /// A program that becomes the guest. It runs from the tree as it stands, so that nobody needs to be root.
-    pub(crate) fn program(&self, sockets: &Sockets) -> Result<String> {
+    ///
+    /// # Errors
+    /// Where the tree is not as it was made.
+    pub fn program(&self, sockets: &Sockets) -> Result<String> {
         let tree = self.tree.display();
         let version = only_entry(&self.tree.join("kernel/usr/lib/modules"))?;
         Ok(format!(
@@ -96,6 +103,30 @@ impl Guest {
             agent = sockets.agent.display(),
             qmp = sockets.qmp.display(),
         ))
+    }
+
+    /// Powers the guest on.
+    ///
+    /// # Errors
+    /// As [`Guest::program`], or where it does not start.
+    pub fn start(&self, sockets: &Sockets) -> Result<Machine> {
+        let mut command = Command::new("sh");
+        // Its machine protocol is on a socket too.
+        command.arg("-c").arg(self.program(sockets)?).stdin(Stdio::piped()).stdout(Stdio::null());
+        Ok(Machine { process: command.spawn().context("cannot start the guest")? })
+    }
+}
+
+/// A guest that runs; it ends with this.
+#[derive(Debug)]
+pub struct Machine {
+    process: Child,
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

@@ -3,7 +3,7 @@
 pub mod bench;
 pub mod demo;
 pub mod deny;
-mod guest;
+pub mod guest;
 pub mod load;
 pub mod qemu;
 pub mod setup;

@@ -7,10 +7,10 @@ use std::{
         Mutex, MutexGuard, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
-    time::{Duration, Instant},
 };
 
 use bmc_sim::{BoardState, Request, control::Client};
+use system_tests::eventually;
 use xtask::demo::Description;
 
 /// A demo that ends when this does: its standard input is ours to close, and the kernel closes it where a test is killed.
@@ -55,7 +55,8 @@ impl Running {
 
     /// ipmitool as the demo's administrator, suite 17, IPv4.
     pub(crate) fn ipmitool(&self) -> super::Ipmitool {
-        super::Ipmitool::new(&self.description)
+        let Description { host, port, user, password, .. } = self.description.clone();
+        super::Ipmitool { host, port, user, password, suite: 17, patience: 2 }
     }
 
     /// `ferrite` itself with these words, on the stack's bus, not started.
@@ -108,18 +109,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         drop(self.demo.stdin.take());
         let _ = self.demo.wait();
-    }
-}
-
-/// How long anything may take to come about.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Waits until `condition` holds. Polling, for what happens in another process and tells nobody.
-pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "waited {} s for {what}", PATIENCE.as_secs());
-        std::thread::sleep(Duration::from_millis(100));
     }
 }
 

@@ -48,7 +48,7 @@ fn failure(device: &I2cDevice, error: &I2cError) -> CompletionCode {
         I2cError::ArbitrationLost => codes::LOST_ARBITRATION,
         I2cError::NoAcknowledge => codes::NAK_ON_WRITE,
         I2cError::Timeout => codes::BUS_ERROR,
-        I2cError::Failed(_) => {
+        I2cError::Held | I2cError::Failed(_) => {
             tracing::warn!("{}: {error}", device.device.display());
             codes::BUS_ERROR
         }

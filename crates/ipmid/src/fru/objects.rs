@@ -23,6 +23,7 @@ pub async fn publish(connection: &Connection, frus: &Arc<FruFiles>) -> zbus::Res
     let mut look = tokio::time::interval(LOOK);
     let mut content_changed = true;
     loop {
+        frus.look().await;
         refresh(objects, frus, &mut served, content_changed).await?;
         content_changed = tokio::select! {
             () = frus.changed() => true,

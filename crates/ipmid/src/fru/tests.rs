@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use bmc_sim::i2c::{Eeprom, Shape, SimulatedI2c};
 use ipmi_wire::record::fru::{AreaKind, Fru};
 
 use super::{staged::LIFETIME, *};
@@ -8,14 +9,19 @@ fn file(id: u8, path: &Path) -> FruFile {
     FruFile {
         id,
         name: format!("F{id}"),
-        path: path.to_owned(),
+        place: Place::File { path: path.to_owned(), create: 0 },
         entity: 7,
         instance: 1,
         access: Access::Bytes,
-        create: 0,
         read_only: false,
         unchecked: false,
     }
+}
+
+/// Devices that are files, and a bus without chips.
+fn files(files: Vec<FruFile>) -> FruFiles {
+    let i2c: Arc<dyn I2c> = Arc::new(SimulatedI2c::default());
+    FruFiles::new(files, &i2c)
 }
 
 /// FRU information with this serial number.
@@ -30,7 +36,7 @@ async fn only_files_that_exist_are_devices_and_reads_end_where_they_end() {
     let dir = tempfile::tempdir().unwrap();
     let (there, missing) = (dir.path().join("a"), dir.path().join("b"));
     std::fs::write(&there, [1, 2, 3, 4, 5]).unwrap();
-    let frus = FruFiles::new(vec![file(3, &missing), file(1, &there), file(1, &missing), file(255, &there)]);
+    let frus = files(vec![file(3, &missing), file(1, &there), file(1, &missing), file(255, &there)]);
     assert_eq!(frus.list().iter().map(|fru| (fru.id, fru.size)).collect::<Vec<_>>(), [(1, 5)]);
     assert_eq!(frus.read(1, 3, 200).await, Ok(vec![4, 5]));
     assert_eq!(frus.read(1, 9, 1).await, Ok(vec![]));
@@ -43,7 +49,7 @@ async fn pieces_reach_the_device_when_they_make_a_whole() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("eeprom");
     std::fs::write(&path, image("before")).unwrap();
-    let frus = FruFiles::new(vec![file(0, &path)]);
+    let frus = files(vec![file(0, &path)]);
     let after = image("after!");
     for (offset, piece) in (0_u32..).step_by(16).zip(after.chunks(16)) {
         assert_eq!(frus.write(0, offset, piece.to_vec()).await, Ok(()));
@@ -60,7 +66,7 @@ fn pieces_that_never_make_a_whole_are_dropped_and_the_device_is_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("eeprom");
     std::fs::write(&path, image("before")).unwrap();
-    let mut device = Device::new(&file(0, &path));
+    let mut device = Device::new("F0".to_owned(), Box::new(FileMedium(path.clone())), false);
     let start = Instant::now();
     assert_eq!(device.write(start, 10, &[0xff; 4]), Ok(false));
     assert_eq!(device.read(start, 10, 4), Ok(vec![0xff; 4]));
@@ -79,7 +85,7 @@ async fn what_is_no_fru_information_is_written_where_that_is_configured_or_force
     std::fs::write(&plain, image("x1")).unwrap();
     std::fs::write(&raw, [0; 32]).unwrap();
     let unchecked = FruFile { unchecked: true, ..file(1, &raw) };
-    let frus = FruFiles::new(vec![file(0, &plain), unchecked]);
+    let frus = files(vec![file(0, &plain), unchecked]);
     assert_eq!(frus.write(1, 30, vec![7, 7]).await, Ok(()));
     assert_eq!(std::fs::read(&raw).unwrap()[28..], [0, 0, 7, 7]);
     assert!(matches!(frus.replace(0, vec![9; 8], false).await, Err(PlatformError::Refused(_))));
@@ -93,12 +99,13 @@ async fn what_is_no_fru_information_is_written_where_that_is_configured_or_force
 async fn a_file_to_be_made_is_made_empty_once_and_a_read_only_one_is_not_written() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("internal");
-    let make = FruFile { create: 64, read_only: true, ..file(0, &path) };
-    let frus = FruFiles::new(vec![make.clone()]);
+    let place = Place::File { path: path.clone(), create: 64 };
+    let make = FruFile { place, read_only: true, ..file(0, &path) };
+    let frus = files(vec![make.clone()]);
     assert_eq!(frus.read(0, 0, 3).await, Ok(vec![1, 0, 0]));
     assert_eq!(frus.write(0, 0, vec![1]).await, Err(PlatformError::WriteProtected));
     std::fs::write(&path, image("kept")).unwrap();
-    assert_eq!(FruFiles::new(vec![make]).image(0).await, Ok(image("kept")));
+    assert_eq!(files(vec![make]).image(0).await, Ok(image("kept")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,9 +113,73 @@ async fn a_device_that_somebody_else_uses_is_busy() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("slow");
     std::fs::write(&path, [0; 8]).unwrap();
-    let frus = FruFiles::new(vec![file(0, &path)]);
+    let frus = files(vec![file(0, &path)]);
     let held = Arc::clone(&frus.devices[0].device).lock_owned().await;
     assert_eq!(frus.read(0, 0, 1).await, Err(PlatformError::Busy));
     drop(held);
     assert_eq!(frus.read(0, 0, 1).await, Ok(vec![0]));
+}
+
+/// FRU 5 is an EEPROM at 4-0050 with `content`, FRU 6 none.
+fn with_chip(content: &[u8]) -> (FruFiles, SimulatedI2c, Arc<std::sync::Mutex<Eeprom>>) {
+    let table = "id = 5\nname = \"Riser\"\neeprom = { part = \"24c02\", bus = 4, address = 0x50 }";
+    let absent = "id = 6\nname = \"Other\"\neeprom = { part = \"24c02\", bus = 4, address = 0x51 }";
+    let i2c = SimulatedI2c::default();
+    let shape = Shape { size: 256, address_bytes: 1, page: 8 };
+    let chip = i2c.attach("/dev/i2c-4", 0x50, 1, Eeprom::new(shape, 2));
+    chip.lock().unwrap().fill(content);
+    let buses: Arc<dyn I2c> = Arc::new(i2c.clone());
+    let settings = [table, absent].map(|text| toml::from_str(text).unwrap());
+    (FruFiles::new(settings.into(), &buses), i2c, chip)
+}
+
+#[tokio::test]
+async fn a_chip_without_a_driver_is_a_device_while_it_answers() {
+    let (frus, i2c, chip) = with_chip(&image("before"));
+    let ids = || frus.list().iter().map(|fru| (fru.id, fru.size)).collect::<Vec<_>>();
+    assert_eq!(ids(), [], "nobody has looked");
+    frus.look().await;
+    assert_eq!(ids(), [(5, 256)]);
+    assert_eq!(frus.read(5, 0, 256).await, Ok(image("before")));
+    let after = image("after!");
+    for (offset, piece) in (0_u32..).step_by(16).zip(after.chunks(16)) {
+        assert_eq!(frus.write(5, offset, piece.to_vec()).await, Ok(()));
+    }
+    assert_eq!(chip.lock().unwrap().content(), after);
+    chip.lock().unwrap().protect(true);
+    assert_eq!(frus.replace(5, image("before"), false).await, Err(PlatformError::WriteProtected));
+    i2c.detach("/dev/i2c-4", 0x50);
+    assert_eq!(frus.read(5, 0, 1).await, Err(PlatformError::NotPresent));
+    assert_eq!(ids(), []);
+}
+
+#[tokio::test]
+async fn while_a_chips_bus_is_stuck_its_device_is_busy_and_others_are_not_kept() {
+    let (frus, i2c, _chip) = with_chip(&image("before"));
+    frus.look().await;
+    i2c.stick("/dev/i2c-4", true);
+    let frus = Arc::new(frus);
+    let first = tokio::spawn({
+        let frus = Arc::clone(&frus);
+        async move { frus.image(5).await }
+    });
+    while frus.devices[0].device.try_lock().is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(frus.read(5, 0, 1).await, Err(PlatformError::Busy));
+    frus.look().await;
+    assert_eq!(frus.list().len(), 1, "a bus that is stuck does not say that the device is gone");
+    i2c.stick("/dev/i2c-4", false);
+    assert_eq!(first.await.unwrap(), Ok(image("before")));
+}
+
+#[test]
+fn a_device_is_in_one_place() {
+    let refused = |text: &str| toml::from_str::<FruFile>(text).unwrap_err().to_string();
+    let chip = "eeprom = { part = \"24c02\", bus = 4, address = 0x50 }";
+    let start = "id = 0\nname = \"x\"\n";
+    assert!(refused(start).contains("one of `path` and `eeprom`"));
+    assert!(refused(&format!("{start}path = \"/x\"\n{chip}")).contains("one of `path` and `eeprom`"));
+    assert!(refused(&format!("{start}{chip}\ncreate = 64")).contains("`create` makes a file"));
+    assert!(refused(&format!("{start}{chip}\nsize = 64")).contains("unknown field `size`"));
 }

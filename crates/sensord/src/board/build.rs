@@ -6,14 +6,19 @@ use bmc_daemon::Located;
 use bmc_hw::hwmon::{Attribute, HwmonDevice, Selector};
 
 use super::{
+    driverless,
     record::Record,
     spec::{Entity, SensorSpec, path_segment},
     thresholds,
-    types::{ADC_DEVICES, DEFAULT_LABELS, FAN_DEVICES, Kind, find_label},
+    types::{ADC_DEVICES, DEFAULT_LABELS, FAN_DEVICES, Kind, Label, find_label},
 };
-use crate::sensor::{
-    power::PowerState,
-    quantity::{Quantity, Range, Scale},
+use crate::{
+    chip::Location,
+    sensor::{
+        power::PowerState,
+        quantity::{Quantity, Range, Scale},
+    },
+    source::Place,
 };
 
 /// The last of `temp1`, `temp2`, … that a record may name.
@@ -28,6 +33,7 @@ const FAN: u8 = 29;
 pub(super) struct Build<'a, 'text> {
     pub(super) record: &'a Record<'text>,
     pub(super) name: &'a str,
+    pub(super) record_type: &'a str,
     pub(super) board: &'a str,
     pub(super) poll: Duration,
 }
@@ -36,7 +42,7 @@ pub(super) struct Build<'a, 'text> {
 struct Channel<'a> {
     name: String,
     quantity: Quantity,
-    attribute: Attribute,
+    place: Place,
     /// The range, where the record does not say otherwise.
     range: Range,
     scale: Scale,
@@ -50,39 +56,54 @@ struct Channel<'a> {
 impl Build<'_, '_> {
     /// The sensors of the record.
     pub(super) fn sensors(&self, kind: Kind) -> Result<Vec<SensorSpec>, Located> {
+        let driverless = driverless::is_wanted(self.record)?;
         match kind {
-            Kind::I2cTemperature => self.temperatures(),
+            Kind::I2cTemperature if driverless => self.driverless_temperatures(),
+            Kind::Pmbus if driverless => self.driverless_pmbus(),
+            _ if driverless => Err(driverless::unknown(self.record, self.record_type)),
+            Kind::I2cTemperature => self.temperatures(self.kernels_temperatures()?),
             Kind::Adc => self.adc(),
             Kind::SocFan => self.fan(HwmonDevice::Named(FAN_DEVICES)),
             Kind::I2cFan => self.fan(self.i2c()?),
-            Kind::Pmbus => self.pmbus(),
+            Kind::Pmbus => self.pmbus(self.kernels_pmbus()?),
         }
     }
 
     fn i2c(&self) -> Result<HwmonDevice, Located> {
+        let Location { bus, address } = self.location()?;
+        Ok(HwmonDevice::I2c { bus, address: address.into() })
+    }
+
+    pub(super) fn location(&self) -> Result<Location, Located> {
         let bus = self.record.require_whole("Bus", 4095)?;
         let address = self.record.require_whole("Address", 0x7f)?;
-        Ok(HwmonDevice::I2c {
+        Ok(Location {
             bus: u32::try_from(bus).unwrap_or_default(),
-            address: u16::try_from(address).unwrap_or_default(),
+            address: u8::try_from(address).unwrap_or_default(),
         })
     }
 
-    fn temperatures(&self) -> Result<Vec<SensorSpec>, Located> {
-        let device = self.i2c()?;
+    /// The sensors of `temp1`, `temp2`, …, where `place` says they are.
+    pub(super) fn temperatures(
+        &self,
+        place: impl Fn(&str, usize) -> Result<Place, Located>,
+    ) -> Result<Vec<SensorSpec>, Located> {
         let mut specs = Vec::new();
         for number in 1..=MAX_CHANNELS {
             let Some(name) = self.channel_name(number)? else { continue };
             let label = format!("temp{number}");
-            let file = format!("{label}_input");
             specs.push(self.spec(Channel {
-                attribute: Attribute { device: device.clone(), selector: Selector::File(file) },
                 label: &label,
                 number,
-                ..Channel::new(name, Quantity::Temperature, SYSTEM_BOARD)
+                ..Channel::new(name, Quantity::Temperature, place(&label, number)?, SYSTEM_BOARD)
             })?);
         }
         Ok(specs)
+    }
+
+    fn kernels_temperatures(&self) -> Result<impl Fn(&str, usize) -> Result<Place, Located>, Located> {
+        let device = self.i2c()?;
+        Ok(move |label: &str, _| Ok(file(&device, format!("{label}_input"))))
     }
 
     /// `Name` for channel 1, `Name1` for channel 2, and so on.
@@ -97,14 +118,13 @@ impl Build<'_, '_> {
         let index = self.record.require_whole("Index", 255)?;
         let factor = self.record.number("ScaleFactor", 1e-6, 1e6)?.unwrap_or(1.0);
         let device = HwmonDevice::Named(ADC_DEVICES);
-        let selector = Selector::File(format!("in{}_input", index + 1));
+        let place = file(&device, format!("in{}_input", index + 1));
         let quantity = Quantity::Voltage;
         Ok(vec![self.spec(Channel {
-            attribute: Attribute { device, selector },
             scale: Scale { divisor: quantity.divisor() * factor, offset: 0.0 },
             // 1.8 V is the ADC's full scale.
             range: Range { min: 0.0, max: 1.8 / factor },
-            ..Channel::new(self.name.to_owned(), quantity, SYSTEM_BOARD)
+            ..Channel::new(self.name.to_owned(), quantity, place, SYSTEM_BOARD)
         })?])
     }
 
@@ -114,18 +134,13 @@ impl Build<'_, '_> {
             None => None,
         };
         let tach = self.tach(connector.as_ref())?;
-        let attribute = |file: String| Attribute { device: device.clone(), selector: Selector::File(file) };
-        let mut specs = vec![self.spec(Channel {
-            attribute: attribute(format!("fan{}_input", tach + 1)),
-            ..Channel::new(self.name.to_owned(), Quantity::FanTach, FAN)
-        })?];
+        let place = file(&device, format!("fan{}_input", tach + 1));
+        let mut specs = vec![self.spec(Channel::new(self.name.to_owned(), Quantity::FanTach, place, FAN))?];
         let Some(connector) = connector else { return Ok(specs) };
         if let Some(pwm) = connector.whole("Pwm", 255)? {
             let name = connector.get("PwmName")?.unwrap_or_else(|| format!("Pwm_{}", pwm + 1));
-            let channel = Channel {
-                attribute: attribute(format!("pwm{}", pwm + 1)),
-                ..Channel::new(name, Quantity::FanPwm, FAN)
-            };
+            let place = file(&device, format!("pwm{}", pwm + 1));
+            let channel = Channel::new(name, Quantity::FanPwm, place, FAN);
             // The record's range and thresholds are the tach's.
             let mut spec = self.bare(channel)?;
             spec.mutable = false;
@@ -149,39 +164,61 @@ impl Build<'_, '_> {
         }
     }
 
-    fn pmbus(&self) -> Result<Vec<SensorSpec>, Located> {
-        let device = self.i2c()?;
-        let labels = self.record.get::<Vec<String>>("Labels")?;
-        let labels =
-            labels.unwrap_or_else(|| DEFAULT_LABELS.iter().map(|label| (*label).to_owned()).collect());
+    /// The sensors of the record's labels, where `place` says they are; it is told the label, its number and its quantity.
+    pub(super) fn pmbus(
+        &self,
+        place: impl Fn(&str, usize, Quantity) -> Result<Place, Located>,
+    ) -> Result<Vec<SensorSpec>, Located> {
+        let labels = self.labels()?;
         let mut specs = Vec::new();
         for label in &labels {
-            specs.extend(self.pmbus_channel(label, device.clone())?);
+            specs.extend(self.pmbus_channel(label, &place)?);
         }
         thresholds::check_labels(self.record, &labels)?;
         Ok(specs)
     }
 
+    pub(super) fn labels(&self) -> Result<Vec<String>, Located> {
+        let labels = self.record.get::<Vec<String>>("Labels")?;
+        Ok(labels.unwrap_or_else(|| DEFAULT_LABELS.iter().map(|label| (*label).to_owned()).collect()))
+    }
+
+    fn kernels_pmbus(&self) -> Result<impl Fn(&str, usize, Quantity) -> Result<Place, Located>, Located> {
+        let device = self.i2c()?;
+        Ok(move |label: &str, _, _| {
+            let selector = Selector::Label(label.to_owned());
+            Ok(Place::Hwmon(Attribute { device: device.clone(), selector }))
+        })
+    }
+
     /// The sensor of one label; none where the record takes it away with an empty name.
-    fn pmbus_channel(&self, label: &str, device: HwmonDevice) -> Result<Option<SensorSpec>, Located> {
-        let (known, number) = find_label(label).ok_or_else(|| {
-            self.record.field_error("Labels", format!("`{label}` is no label that sensord knows"))
-        })?;
+    fn pmbus_channel(
+        &self,
+        label: &str,
+        place: impl Fn(&str, usize, Quantity) -> Result<Place, Located>,
+    ) -> Result<Option<SensorSpec>, Located> {
+        let (known, number) = self.label(label)?;
         let own = |field: &str| format!("{label}_{field}");
         let Some(name) = self.pmbus_name(label, known.name, number)? else { return Ok(None) };
         let divisor = self.record.number(&own("Scale"), 1e-9, 1e12)?;
         let offset = self.record.number(&own("Offset"), -1e12, 1e12)?.unwrap_or(0.0);
         let range = self.range(&own("Min"), &own("Max"), known.range)?;
         let mut spec = self.spec(Channel {
-            attribute: Attribute { device, selector: Selector::Label(label.to_owned()) },
             scale: Scale { divisor: divisor.unwrap_or(known.quantity.divisor()), offset },
             range,
             label,
             number,
-            ..Channel::new(name, known.quantity, POWER_SUPPLY)
+            ..Channel::new(name, known.quantity, place(label, number, known.quantity)?, POWER_SUPPLY)
         })?;
         spec.power = self.record.get(&own("PowerState"))?.unwrap_or(spec.power);
         Ok(Some(spec))
+    }
+
+    /// What `label` stands for, and its number.
+    pub(super) fn label(&self, label: &str) -> Result<(Label, usize), Located> {
+        find_label(label).ok_or_else(|| {
+            self.record.field_error("Labels", format!("`{label}` is no label that sensord knows"))
+        })
     }
 
     fn pmbus_name(&self, label: &str, quantity: &str, number: usize) -> Result<Option<String>, Located> {
@@ -224,7 +261,7 @@ impl Build<'_, '_> {
         Ok(SensorSpec {
             name: path_segment(&channel.name),
             quantity: channel.quantity,
-            attribute: channel.attribute,
+            place: channel.place,
             scale: channel.scale,
             range: channel.range,
             poll: poll.map_or(self.poll, Duration::from_secs_f64),
@@ -238,12 +275,12 @@ impl Build<'_, '_> {
 }
 
 impl Channel<'_> {
-    /// A channel with the quantity's own scale and range, whose attribute is still to be said.
-    fn new(name: String, quantity: Quantity, entity: u8) -> Self {
+    /// A channel with the quantity's own scale and range.
+    fn new(name: String, quantity: Quantity, place: Place, entity: u8) -> Self {
         Self {
             name,
             quantity,
-            attribute: Attribute { device: HwmonDevice::Named(&[]), selector: Selector::File(String::new()) },
+            place,
             range: quantity.range(),
             scale: Scale { divisor: quantity.divisor(), offset: 0.0 },
             entity,
@@ -251,4 +288,9 @@ impl Channel<'_> {
             number: 1,
         }
     }
+}
+
+/// The file `name` of an hwmon device.
+fn file(device: &HwmonDevice, name: String) -> Place {
+    Place::Hwmon(Attribute { device: device.clone(), selector: Selector::File(name) })
 }

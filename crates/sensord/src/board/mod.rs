@@ -1,6 +1,7 @@
 //! The board description: entity-manager's `Exposes` records, read strictly where they concern us. README.md lists what is taken.
 
 mod build;
+mod driverless;
 mod items;
 mod record;
 mod spec;
@@ -99,7 +100,13 @@ fn read_board(board: Node<'_>, poll: Duration, specs: &mut Specs) -> Result<(), 
             tracing::info!("record `{record_name}` of type `{record_type}` is not for sensord, passed over");
             continue;
         };
-        let context = build::Build { record: &record, name: &record_name, board: &name, poll };
+        let context = build::Build {
+            record: &record,
+            name: &record_name,
+            record_type: &record_type,
+            board: &name,
+            poll,
+        };
         for spec in context.sensors(kind)? {
             specs.add(spec, &record)?;
         }

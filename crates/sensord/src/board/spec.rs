@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use bmc_hw::hwmon::{Attribute, HwmonDevice};
-
-use crate::sensor::{
-    LevelThresholds,
-    power::PowerState,
-    quantity::{Quantity, Range, Scale},
+use crate::{
+    sensor::{
+        LevelThresholds,
+        power::PowerState,
+        quantity::{Quantity, Range, Scale},
+    },
+    source::Place,
 };
 
 /// One sensor of the board.
@@ -16,7 +17,7 @@ pub(crate) struct SensorSpec {
     /// Valid as the last segment of an object path.
     pub(crate) name: String,
     pub(crate) quantity: Quantity,
-    pub(crate) attribute: Attribute,
+    pub(crate) place: Place,
     pub(crate) scale: Scale,
     pub(crate) range: Range,
     pub(crate) poll: Duration,
@@ -37,14 +38,6 @@ pub(crate) struct Entity {
 }
 
 impl SensorSpec {
-    /// The bus whose worker reads it: an I2C bus, or a controller of the SoC.
-    pub(crate) fn bus(&self) -> String {
-        match &self.attribute.device {
-            HwmonDevice::I2c { bus, .. } => format!("i2c-{bus}"),
-            HwmonDevice::Named(names) => names.first().copied().unwrap_or("platform").to_owned(),
-        }
-    }
-
     /// The object path.
     pub(crate) fn path(&self) -> String {
         format!("{}/{}/{}", bmc_dbus::names::sensors::ROOT, self.quantity.segment(), self.name)

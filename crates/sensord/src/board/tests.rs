@@ -1,8 +1,11 @@
 use super::{spec::Entity, *};
-use crate::sensor::{
-    power::PowerState,
-    quantity::Quantity,
-    threshold::{Level, Side},
+use crate::{
+    chip::{pmbus, temperature},
+    sensor::{
+        power::PowerState,
+        quantity::Quantity,
+        threshold::{Level, Side},
+    },
 };
 
 const POLL: Duration = Duration::from_secs(1);
@@ -25,9 +28,9 @@ fn a_temperature_record_names_its_channels() {
     .unwrap();
     assert_eq!(names(&specs), ["Inlet_Temp", "CPU1_Temp"]);
     assert_eq!(specs[1].path(), "/xyz/openbmc_project/sensors/temperature/CPU1_Temp");
-    assert_eq!(specs[1].attribute.to_string(), "temp3_input of I2C device 3-004c");
+    assert_eq!(specs[1].place.to_string(), "temp3_input of I2C device 3-004c");
     assert_eq!((specs[0].poll, specs[0].power), (Duration::from_millis(500), PowerState::On));
-    assert_eq!((specs[0].entity, specs[0].bus()), (Entity { id: 55, instance: 1 }, "i2c-3".to_owned()));
+    assert_eq!((specs[0].entity, specs[0].place.bus()), (Entity { id: 55, instance: 1 }, "i2c-3".to_owned()));
     assert_eq!(specs[0].board, "Main_Board");
 }
 
@@ -52,7 +55,7 @@ fn thresholds_go_to_the_channel_they_are_for() {
 #[test]
 fn an_adc_channel_is_scaled_by_its_divider() {
     let specs = read(r#"{"Name": "P12V", "Type": "ADC", "Index": 3, "ScaleFactor": 0.125}"#).unwrap();
-    assert_eq!(specs[0].attribute.to_string(), "in4_input of device iio_hwmon");
+    assert_eq!(specs[0].place.to_string(), "in4_input of device iio_hwmon");
     assert_eq!(specs[0].scale.value(1500), 12.0);
     assert_eq!(specs[0].range.max, 14.4);
 }
@@ -65,10 +68,10 @@ fn a_fan_has_a_tach_and_with_a_connector_a_pwm() {
     )
     .unwrap();
     assert_eq!(names(&specs), ["Fan_1", "Pwm_3", "Fan_2"]);
-    assert_eq!(specs[0].attribute.selector.to_string(), "fan5_input");
-    assert_eq!(specs[1].attribute.selector.to_string(), "pwm3");
+    assert_eq!(specs[0].place.to_string(), "fan5_input of device aspeed_tach or aspeed_pwm_tacho");
+    assert_eq!(specs[1].place.to_string(), "pwm3 of device aspeed_tach or aspeed_pwm_tacho");
     assert_eq!((specs[1].quantity, specs[1].range.max), (Quantity::FanPwm, 100.0));
-    assert_eq!(specs[2].attribute.to_string(), "fan2_input of I2C device 1-002f");
+    assert_eq!(specs[2].place.to_string(), "fan2_input of I2C device 1-002f");
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn a_power_supply_has_a_sensor_for_each_label() {
     assert_eq!(specs[0].range.max, 264.0);
     assert_eq!(specs[1].scale.value(450_000), 450.0);
     assert_eq!(specs.iter().map(|spec| spec.levels.len()).collect::<Vec<_>>(), [0, 0, 1, 0, 0]);
-    assert_eq!(specs[2].attribute.selector.to_string(), "label `temp1`");
+    assert_eq!(specs[2].place.to_string(), "label `temp1` of I2C device 7-0058");
 }
 
 #[test]
@@ -174,4 +177,83 @@ fn a_threshold_that_guards_no_label_is_refused() {
 fn text_that_is_no_json_is_refused_with_its_line() {
     let error = parse(Path::new("board.json"), "{\n\"Name\": \"x\",\n oops }", POLL).unwrap_err().to_string();
     assert!(error.starts_with("board.json:3: "), "{error}");
+}
+
+#[test]
+fn a_record_that_wants_no_driver_names_registers_and_commands() {
+    let specs = read(
+        r#"{"Name": "Inlet", "Name1": "CPU", "Type": "TMP421", "Driver": "i2c-dev", "Bus": 5, "Address": "0x4c"},
+           {"Name": "P", "Type": "pmbus", "Driver": "i2c-dev", "Bus": 7, "Address": "0x58", "PEC": true, "Labels": ["vin", "vout1", "temp2"],
+            "temp2_Name": "P Hotspot"},
+           {"Name": "VR", "Name1": "VR2", "Type": "MAX34451", "Driver": "i2c-dev", "Bus": 7, "Address": "0x4e",
+            "Labels": ["vout1", "iout2", "temp1"], "temp1_Page": 16, "iout2_Coefficients": [5, 0, -1]}"#,
+    )
+    .unwrap();
+    let places: Vec<_> = specs.iter().map(|spec| spec.place.to_string()).collect();
+    assert_eq!(
+        places,
+        [
+            "register 0x00 of 5-004c",
+            "register 0x01 of 5-004c",
+            "command 0x88 of 7-0058",
+            "command 0x8b of 7-0058",
+            "command 0x8e of 7-0058",
+            "command 0x8b on page 0 of 7-004e",
+            "command 0x8c on page 1 of 7-004e",
+            "command 0x8d on page 16 of 7-004e",
+        ]
+    );
+    assert_eq!((specs[0].place.bus(), specs[7].place.bus()), ("i2c-5".to_owned(), "i2c-7".to_owned()));
+}
+
+#[test]
+fn a_record_that_cannot_do_without_its_driver_is_refused_at_the_field() {
+    let record = |kind: &str, rest: &str| {
+        let text = format!(
+            "{{\"Name\": \"T\", \"Type\": \"{kind}\", \"Bus\": 1, \"Address\": 72, \"Index\": 0,\n{rest}}}"
+        );
+        read(&text).unwrap_err().to_string()
+    };
+    let driver = "\"Driver\": \"i2c-dev\"";
+    for (kind, rest, expected) in [
+        ("TMP75", "\"Driver\": \"lm75\"", "Driver: `lm75` is not `i2c-dev`"),
+        ("ADC", driver, "Driver: type `ADC` cannot be read without its driver"),
+        ("SI7020", driver, "Driver: type `SI7020` cannot be read without its driver"),
+        ("MP2975", driver, "Driver: type `MP2975` cannot be read without its driver"),
+        ("TMP75", "\"Driver\": \"i2c-dev\", \"Name1\": \"X\"", "Name1: TMP75 has 1 channels"),
+        (
+            "pmbus",
+            "\"Driver\": \"i2c-dev\", \"Labels\": [\"vmon\"]",
+            "Labels: PMBus has no command for `vmon`",
+        ),
+        (
+            "pmbus",
+            "\"Driver\": \"i2c-dev\", \"vout1_Page\": 32",
+            "vout1_Page: 32 is no whole number from 0 to 31",
+        ),
+        ("pmbus", "\"Driver\": \"i2c-dev\", \"vin_Coefficients\": [0, 1, 2]", "vin_Coefficients: m is 0"),
+        (
+            "pmbus",
+            "\"Driver\": \"i2c-dev\", \"vin_Coefficients\": [1, 1]",
+            "vin_Coefficients: invalid length 2",
+        ),
+        ("pmbus", "\"Driver\": \"i2c-dev\", \"PEC\": 1", "PEC: invalid type"),
+    ] {
+        let error = record(kind, rest);
+        let start = format!("board.json:6: record `T`: {expected}");
+        assert!(error.starts_with(&start), "{error}");
+    }
+}
+
+#[test]
+fn every_part_that_needs_no_driver_is_a_type_of_the_board_file_and_is_there_once() {
+    let temperatures = temperature::PARTS.iter().flat_map(|part| part.types);
+    let power = pmbus::PARTS.iter().flat_map(|part| part.types);
+    assert!(temperatures.clone().all(|name| types::kind(name) == Some(types::Kind::I2cTemperature)));
+    assert!(power.clone().all(|name| types::kind(name) == Some(types::Kind::Pmbus)));
+    let mut names: Vec<_> = temperatures.chain(power).collect();
+    let count = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), count);
 }

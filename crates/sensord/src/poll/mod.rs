@@ -7,18 +7,17 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     io,
-    path::Path,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use bmc_dbus::names::sensors;
-use bmc_hw::hwmon::{Binding, SysfsHwmon};
 use tokio::sync::{oneshot, watch};
 
 use crate::{
     board::SensorSpec,
     sensor::{Sample, Taken, power::HostPower},
+    source::Hardware,
     station::{Station, now},
 };
 use schedule::Schedule;
@@ -46,10 +45,10 @@ struct Bus {
 
 impl Buses {
     /// Starts a worker for each bus that `specs` name.
-    pub(crate) fn start(specs: &[SensorSpec], sysfs: &Path) -> io::Result<Self> {
+    pub(crate) fn start(specs: &[SensorSpec], hardware: &Hardware) -> io::Result<Self> {
         let mut by_bus: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (index, spec) in specs.iter().enumerate() {
-            by_bus.entry(spec.bus()).or_default().push(index);
+            by_bus.entry(spec.place.bus()).or_default().push(index);
         }
         let outcomes = Arc::new(Outcomes::default());
         let mut places = vec![(0, 0); specs.len()];
@@ -58,10 +57,8 @@ impl Buses {
             for (member, sensor) in sensors.iter().enumerate() {
                 places[*sensor] = (number, member);
             }
-            let bindings =
-                sensors.iter().map(|sensor| Binding::new(specs[*sensor].attribute.clone())).collect();
-            let hwmon = Box::new(SysfsHwmon::new(sysfs));
-            let worker = Worker::start(&name, number, bindings, hwmon, outcomes.clone())?;
+            let members = sensors.iter().map(|sensor| hardware.open(&specs[*sensor].place)).collect();
+            let worker = Worker::start(&name, number, members, outcomes.clone())?;
             buses.push(Bus { name, worker, sensors });
         }
         Ok(Self { buses, places, outcomes })

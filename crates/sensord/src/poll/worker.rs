@@ -8,17 +8,17 @@ use std::{
     },
 };
 
-use bmc_hw::hwmon::{Binding, Hwmon};
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
     sensor::{Sample, Taken},
+    source::Source,
     station,
 };
 
 /// Jobs that wait behind a read that hangs: one batch of reads and a few fan settings. More are refused.
 const QUEUE: usize = 4;
-/// The threads call read(2) and little else.
+/// The threads call read(2) and ioctl(2), and little else.
 const STACK: usize = 64 * 1024;
 
 /// What a worker is asked to do; sensors are numbered within the bus.
@@ -75,12 +75,11 @@ impl Worker {
     pub(super) fn start(
         name: &str,
         bus: usize,
-        members: Vec<Binding>,
-        hwmon: Box<dyn Hwmon>,
+        members: Vec<Box<dyn Source>>,
         outcomes: Arc<Outcomes>,
     ) -> io::Result<Self> {
         let (jobs, queue) = sync_channel(QUEUE);
-        let thread = Thread { bus, members, hwmon, outcomes };
+        let thread = Thread { bus, members, outcomes };
         std::thread::Builder::new()
             .name(name.to_owned())
             .stack_size(STACK)
@@ -98,8 +97,7 @@ impl Worker {
 
 struct Thread {
     bus: usize,
-    members: Vec<Binding>,
-    hwmon: Box<dyn Hwmon>,
+    members: Vec<Box<dyn Source>>,
     outcomes: Arc<Outcomes>,
 }
 
@@ -123,8 +121,8 @@ impl Thread {
     }
 
     fn read(&mut self, member: usize) {
-        let Some(binding) = self.members.get_mut(member) else { return };
-        let (sample, why) = match self.hwmon.read(binding) {
+        let Some(source) = self.members.get_mut(member) else { return };
+        let (sample, why) = match source.read() {
             Ok(raw) => (Sample::Raw(raw), None),
             Err(error) => (Sample::Failed, Some(error.to_string())),
         };
@@ -132,7 +130,7 @@ impl Thread {
     }
 
     fn write(&mut self, member: usize, value: i64) -> Result<(), String> {
-        let binding = self.members.get_mut(member).ok_or("no such attribute")?;
-        self.hwmon.write(binding, value).map_err(|error| error.to_string())
+        let source = self.members.get_mut(member).ok_or("no such attribute")?;
+        source.write(value).map_err(|error| error.to_string())
     }
 }

@@ -1,39 +1,71 @@
-//! One emulated AST2600 board: its device tree, its process, how it is reached and how it ends.
+//! One emulated AST2600 board: its process, how it is reached and how it ends.
 
 use std::{
     fs,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
 use anyhow::{Context as _, Result, bail};
+use serde::Serialize;
 
-use super::tool_root::{Kernel, ToolRoot};
-use crate::workspace::run;
+use super::{
+    parts,
+    tool_root::{Kernel, ToolRoot},
+};
 
-/// GPIO lines that the board's power sequencing uses, as offsets into the first controller (bank P, whose pins have no other
-/// duty on this board), with the names that tests/boards/ast2600-evb/etc/ferrite/power-config.json calls them by.
-const GPIO_LINES: &[(usize, &str)] = &[
-    (120, "power-ok"),
-    (121, "power-button"),
-    (122, "reset-button"),
-    (123, "post-complete"),
-    (124, "nmi"),
-    (125, "identify-led"),
-];
+/// The board's UARTs that lead out, in the order of QEMU's `-serial`: its console is UART5, then they count from UART1.
+const SERIAL: [&str; 3] = ["console", "host", "agent"];
 
-/// How many lines the AST2600's first GPIO controller has.
-const GPIO_COUNT: usize = 208;
+/// Where a board is reached, in its directory.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Sockets {
+    /// QEMU's machine protocol.
+    pub(crate) qmp: PathBuf,
+    /// A second one, for whoever is the host at the LPC registers.
+    pub(crate) host_qmp: PathBuf,
+    /// QEMU's test protocol, which writes registers that the machine protocol does not.
+    pub(crate) qtest: PathBuf,
+    /// A root shell on the board's serial console.
+    pub(crate) console: PathBuf,
+    /// What the console printed.
+    pub(crate) console_log: PathBuf,
+    /// The other end of the host's UART, on which consoled is.
+    pub(crate) host_uart: PathBuf,
+    /// A shell for tests: `tests/guest/etc/agent` says what is spoken there.
+    pub(crate) agent: PathBuf,
+    /// A program that powers the same board on again, after a power cut.
+    pub(crate) power_on: PathBuf,
+    /// The number of QEMU's process.
+    pub(crate) pid_file: PathBuf,
+}
+
+impl Sockets {
+    fn of(work: &Path) -> Self {
+        let [console, host_uart, agent] = SERIAL.map(|name| work.join(name).with_extension("sock"));
+        Self {
+            qmp: work.join("qmp.sock"),
+            host_qmp: work.join("host-qmp.sock"),
+            qtest: work.join("qtest.sock"),
+            console_log: work.join("console.log"),
+            power_on: work.join("power-on"),
+            pid_file: work.join("qemu.pid"),
+            console,
+            host_uart,
+            agent,
+        }
+    }
+}
 
 /// A running board.
 pub(crate) struct Board {
     process: Child,
-    qmp: PathBuf,
-    console: PathBuf,
+    sockets: Sockets,
 }
 
 impl Board {
-    /// Starts QEMU on `image`; UDP `port` of the loopback interface is the board's port 623.
+    /// Starts QEMU on `image` with fresh disks; UDP `port` of the loopback interface is the board's port 623.
     pub(crate) fn start(
         tools: &ToolRoot,
         kernel: &Kernel,
@@ -42,25 +74,19 @@ impl Board {
         port: u16,
     ) -> Result<Self> {
         fs::copy(&kernel.image, work.join("vmlinuz"))?;
-        fs::copy(&kernel.device_tree, work.join("board.dtb"))?;
-        name_gpio_lines(tools, work)?;
-        let console = work.join("console.log");
-        let qmp = work.join("qmp.sock");
-        let _ = fs::remove_file(&qmp);
+        parts::make(tools, kernel, work)?;
+        let sockets = Sockets::of(work);
+        for stale in [&sockets.qmp, &sockets.console_log, &sockets.pid_file] {
+            let _ = fs::remove_file(stale);
+        }
         let image = image.file_name().context("the image has no name")?.to_string_lossy().into_owned();
-        // `exec`, so that the process that we know by its pid is QEMU itself.
-        let script = format!(
-            "cd /shared && exec qemu-system-arm -M ast2600-evb -accel tcg -m 1G -display none -no-reboot \
-             -kernel vmlinuz -dtb board.dtb -initrd '{image}' \
-             -append 'console=ttyS4,115200 net.ifnames=0 systemd.show_status=1 systemd.journald.forward_to_console=1' \
-             -serial file:console.log -qmp unix:qmp.sock,server=on,wait=off \
-             -nic user,model=ftgmac100,hostfwd=udp:127.0.0.1:{port}-:623"
-        );
-        let mut command: Command = tools.command(work, &script)?;
+        let machine = tools.command(work, &qemu(&image, port)?)?;
+        fs::write(&sockets.power_on, format!("exec {}\n", shell_line(&machine)))?;
+        let mut command = Command::new("sh");
         let log = fs::File::create(work.join("qemu.log"))?;
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command.arg(&sockets.power_on).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let process = command.spawn().context("cannot start QEMU")?;
-        Ok(Self { process, qmp, console })
+        Ok(Self { process, sockets })
     }
 
     /// QEMU's process.
@@ -68,20 +94,15 @@ impl Board {
         self.process.id()
     }
 
-    /// Where QEMU's machine protocol listens.
-    pub(crate) fn qmp(&self) -> &Path {
-        &self.qmp
-    }
-
-    /// What the board's serial console printed.
-    pub(crate) fn console(&self) -> &Path {
-        &self.console
+    /// Where the board is reached.
+    pub(crate) fn sockets(&self) -> &Sockets {
+        &self.sockets
     }
 
     /// Fails, with the end of the console's output, where QEMU has ended.
     pub(crate) fn check(&mut self) -> Result<()> {
         if let Some(status) = self.process.try_wait()? {
-            let text = fs::read(&self.console).unwrap_or_default();
+            let text = fs::read(&self.sockets.console_log).unwrap_or_default();
             let text = String::from_utf8_lossy(&text);
             let tail: Vec<&str> = text.lines().rev().take(15).collect();
             let tail: Vec<&str> = tail.into_iter().rev().collect();
@@ -92,7 +113,7 @@ impl Board {
 
     /// Ends the machine as a power cut would.
     pub(crate) fn power_cut(mut self) -> Result<()> {
-        let _ = quit(&self.qmp);
+        let _ = quit(&self.sockets.qmp);
         self.process.wait()?;
         Ok(())
     }
@@ -112,15 +133,37 @@ pub(crate) fn quit(socket: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The board's own device tree names no GPIO line, and a board file finds its lines by name.
-fn name_gpio_lines(tools: &ToolRoot, work: &Path) -> Result<()> {
-    let mut names = vec!["''"; GPIO_COUNT];
-    for (offset, name) in GPIO_LINES {
-        if let Some(slot) = names.get_mut(*offset) {
-            *slot = name;
-        }
-    }
-    let script =
-        format!("fdtput -t s /shared/board.dtb /ahb/apb/gpio@1e780000 gpio-line-names {}", names.join(" "));
-    run(&mut tools.command(work, &script)?)
+/// A loopback address of the board's own, by its port, at which its port 623 is port 623: ipmitool takes Serial over LAN from no other
+/// port than the one that the BMC names.
+pub(crate) fn own_address(port: u16) -> Ipv4Addr {
+    let [high, low] = port.to_be_bytes();
+    Ipv4Addr::new(127, high, low, 1)
+}
+
+/// The line that becomes QEMU, in the tool root with the board's directory at `/shared`.
+fn qemu(image: &str, port: u16) -> Result<String> {
+    let serial = SERIAL.map(|name| {
+        // The console's log goes on over a power cut.
+        let log = if name == "console" { ",logfile=console.log,logappend=on" } else { "" };
+        format!("-chardev socket,id={name},path={name}.sock,server=on,wait=off{log} -serial chardev:{name}")
+    });
+    // `exec`, so that the process that we know by its pid is QEMU itself.
+    Ok(format!(
+        "cd /shared && exec qemu-system-arm -M ast2600-evb -accel tcg -m 1G -display none -no-reboot -pidfile qemu.pid \
+         -kernel vmlinuz -dtb board.dtb -initrd '{image}' \
+         -append 'console=ttyS4,115200 net.ifnames=0 systemd.show_status=1 systemd.journald.forward_to_console=1' \
+         {serial} -qmp unix:qmp.sock,server=on,wait=off -qmp unix:host-qmp.sock,server=on,wait=off \
+         -qtest unix:qtest.sock,server=on,wait=off -qtest-log none \
+         -nic user,model=ftgmac100,hostfwd=udp:127.0.0.1:{port}-:623,hostfwd=udp:{own_address}:623-:623 {parts}",
+         own_address = own_address(port),
+        serial = serial.join(" "),
+        parts = parts::options()?,
+    ))
+}
+
+/// `command` as a shell reads it.
+fn shell_line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let quoted = |word: std::borrow::Cow<'_, str>| format!("'{}'", word.replace('\'', r"'\''"));
+    words.map(|word| quoted(word.to_string_lossy())).collect::<Vec<_>>().join(" ")
 }

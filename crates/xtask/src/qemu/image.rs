@@ -41,12 +41,28 @@ const MODULES: &[&str] = &[
     "ftgmac100",
     "mdio-aspeed",
     "realtek",
+    "gpio-aspeed",
+    "rtc-aspeed",
+    // State, on the card.
+    "sdhci-of-aspeed",
+    "ext4",
+    "crc32c_generic",
+    // The host.
+    "kcs_bmc_aspeed",
+    "kcs_bmc_cdev_ipmi",
+    // Sensors and the FRU device.
     "i2c-aspeed",
     "i2c-dev",
-    "gpio-aspeed",
-    "lm75",
     "at24",
+    "lm75",
+    "tmp421",
+    "emc1403",
+    "max31785",
+    "adm1275",
+    "isl68137",
+    "max34440",
     "aspeed_adc",
+    "iio_hwmon",
 ];
 
 /// Units that run on the image, as systemd would enable them from their `[Install]` sections.
@@ -62,6 +78,8 @@ const ENABLED: &[(&str, &str)] = &[
     ("multi-user.target.wants", "systemd-networkd.service"),
     ("sockets.target.wants", "systemd-networkd.socket"),
     ("multi-user.target.wants", "demo-user.service"),
+    ("multi-user.target.wants", "agent.service"),
+    ("multi-user.target.wants", "console-shell.service"),
 ];
 
 /// Debian's units for machines that are updated in place; on a fresh image in RAM they only delay the first answer.
@@ -129,7 +147,9 @@ fn lay_out(overlay: &Path, ferrite: &Path, account: &Account<'_>) -> Result<()> 
             }
             None => (*unit).to_owned(),
         };
-        symlink(Path::new("/usr/lib/systemd/system").join(file), wants.join(unit))?;
+        let directory =
+            if units.join(&file).exists() { "/etc/systemd/system" } else { "/usr/lib/systemd/system" };
+        symlink(Path::new(directory).join(file), wants.join(unit))?;
     }
     fs::write(units.join("demo-user.service"), demo_user_unit(account))?;
     let secrets = overlay.join("etc/ferrite");
@@ -147,11 +167,14 @@ fn lay_out(overlay: &Path, ferrite: &Path, account: &Account<'_>) -> Result<()> 
     Ok(())
 }
 
+/// Made once: the user table is kept on the card.
 fn demo_user_unit(account: &Account<'_>) -> String {
     format!(
-        "[Unit]\nDescription=The account of this one demo image\nAfter=userd.service\nRequires=userd.service\n\n\
+        "[Unit]\nDescription=The account of this one demo image\nAfter=userd.service\nRequires=userd.service\n\
+         RequiresMountsFor=/var/lib/ferrite\nConditionPathExists=!/var/lib/ferrite/demo-user\n\n\
          [Service]\nType=oneshot\nRemainAfterExit=yes\n\
          ExecStart=/usr/bin/ferrite ctl user add {} --privilege administrator --password-file /etc/ferrite/demo-password\n\
+         ExecStartPost=/usr/bin/touch /var/lib/ferrite/demo-user\n\
          ExecStartPost=/bin/rm /etc/ferrite/demo-password\n",
         account.name
     )
@@ -167,7 +190,7 @@ fn pack(tools: &ToolRoot, kernel: &Kernel, base: &Path, work: &Path) -> Result<(
         LEFT_OUT.iter().map(|unit| format!("'{}/usr/lib/systemd/system/{unit}'", tree.display())).collect();
     let mut copy = as_root("sh");
     copy.arg("-ec").arg(format!(
-        "rm -rf '{tree}' && cp -a '{base}' '{tree}' && rm -rf '{tree}/var/run' && cp -a --no-preserve=ownership '{overlay}/.' '{tree}/' && chown -R root:root '{tree}/etc' \
+        "rm -rf '{tree}' && mkdir '{tree}' && cp -a '{base}/.' '{tree}/' && rm -rf '{tree}/var/run' && cp -a --no-preserve=ownership '{overlay}/.' '{tree}/' && chown -R root:root '{tree}/etc' \
          && mkdir -p '{tree}/usr/lib/modules' && cp -a '{modules}' '{tree}/usr/lib/modules/' && ln -sf usr/lib/systemd/systemd '{tree}/init' \
          && rm -rf '{tree}/usr/share/doc' '{tree}/usr/share/locale' '{tree}/usr/share/man' '{tree}/var/cache' '{tree}/var/lib/apt' \
          && rm -rf {left_out} '{tree}/usr/lib/udev/hwdb.d' \

@@ -3,6 +3,7 @@
 mod board;
 pub(crate) mod cache;
 mod image;
+mod parts;
 pub(crate) mod tool_root;
 
 use std::{
@@ -21,29 +22,34 @@ use crate::{
     step::step,
     workspace::{cargo, run},
 };
-use board::Board;
+use board::{Board, Sockets};
 use tool_root::ToolRoot;
 
 /// How long a board may take until it answers: half a minute on an idle machine with two cores.
-const BOOT_DEADLINE: Duration = Duration::from_secs(300);
+const BOOT_DEADLINE: Duration = Duration::from_secs(600);
 
 const USER: &str = "operator";
 
 const USAGE: &str = "\
-usage: cargo xtask qemu [test] [--detach --json] [--stop] [--port N]
+usage: cargo xtask qemu [test [FILTER]] [--keep] [--detach --json] [--stop] [--port N] [--executable FILE]
 
 Cross-builds Ferrite for armv7, packs it with systemd and D-Bus into an image, boots QEMU's ast2600-evb on it, and prints the
-ipmitool lines that reach it. The first run makes a tool root of about 1.6 GB in the cache ($XDG_CACHE_HOME/ferrite).
+ipmitool lines that reach it. The first run makes a tool root of about 2.6 GB in the cache ($XDG_CACHE_HOME/ferrite).
 
-  test             boot the board, run tests/silicon against it, end it
-  --detach --json  return when the board answers, and print one JSON object: host, port, user, password, qmp, console, pid
+  test             boot the board, run tests/silicon (those whose name holds FILTER) against it, end it
+  --keep           leave the board running when this ends; its serial console has a root shell
+  --detach --json  return when the board answers, and print one JSON object: host, port, user, password, sockets, pid
   --stop           end a detached board and remove what it made
   --port N         the UDP port on 127.0.0.1 that is the board's port 623 (default: a free one)
+  --executable FILE  what the image holds, in place of a fresh cross build
 ";
 
 #[derive(Default)]
 struct Options {
     test: bool,
+    filter: Option<String>,
+    keep: bool,
+    executable: Option<PathBuf>,
     detach: bool,
     json: bool,
     stop: bool,
@@ -64,7 +70,10 @@ pub fn main(arguments: Vec<OsString>) -> Result<()> {
     let account = image::Account { name: USER, password: &password };
     let tools = ToolRoot::prepare()?;
     let kernel = tools.kernel()?;
-    let ferrite = tools.build_ferrite()?;
+    let ferrite = match options.executable {
+        Some(file) => file,
+        None => tools.build_ferrite()?,
+    };
     private_directory(&work)?;
     let image = image::build(&tools, &kernel, &ferrite, &account, &work)?;
     let port = match options.port {
@@ -75,6 +84,7 @@ pub fn main(arguments: Vec<OsString>) -> Result<()> {
     write_secret(&password_file, &password)?;
 
     let mut board = Board::start(&tools, &kernel, &image, &work, port)?;
+    let power_on = Instant::now();
     let ready = step("ast2600-evb: power on until the LAN answers", || {
         wait_until_it_answers(&mut board, port, &password_file)
     });
@@ -83,21 +93,26 @@ pub fn main(arguments: Vec<OsString>) -> Result<()> {
         return Err(error);
     }
     let mut facts = json!({
-        "host": "127.0.0.1", "port": port, "user": USER, "password_file": password_file,
-        "qmp": board.qmp(), "console": board.console(), "pid": board.pid(),
+        "host": "127.0.0.1", "port": port, "user": USER, "password_file": password_file, "own_address": board::own_address(port),
+        "sockets": board.sockets(), "pid": board.pid(), "boot_seconds": power_on.elapsed().as_secs_f64(),
+        "executable": ferrite, "image": image,
     });
     if options.test {
-        let result = run_tests(&facts.to_string());
-        board.power_cut()?;
+        let result = run_tests(&facts.to_string(), options.filter.as_deref());
+        if !options.keep {
+            board.power_cut()?;
+            return result;
+        }
+        print_lines(port, &password_file, board.sockets());
         return result;
     }
     if options.json {
         facts["password"] = password.clone().into();
         println!("{facts}");
     } else {
-        print_lines(port, &password_file, board.console());
+        print_lines(port, &password_file, board.sockets());
     }
-    if !options.detach {
+    if !options.detach && !options.keep {
         eprintln!("\nctrl-c, or `cargo xtask qemu --stop` in another terminal, ends the board");
         while board.check().is_ok() {
             std::thread::sleep(Duration::from_millis(500));
@@ -113,6 +128,9 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Options> {
     while let Some(argument) = parser.next()? {
         match argument {
             Value(word) if word == "test" => options.test = true,
+            Value(filter) if options.test => options.filter = Some(filter.string()?),
+            Long("keep") => options.keep = true,
+            Long("executable") => options.executable = Some(parser.value()?.into()),
             Long("detach") => options.detach = true,
             Long("json") => options.json = true,
             Long("stop") => options.stop = true,
@@ -146,10 +164,13 @@ fn wait_until_it_answers(board: &mut Board, port: u16, password_file: &Path) -> 
         }
         std::thread::sleep(Duration::from_millis(500));
     }
-    bail!("no answer within {BOOT_DEADLINE:?}\nhint: the board's console is in {}", board.console().display())
+    bail!(
+        "no answer within {BOOT_DEADLINE:?}\nhint: the board's console is in {}",
+        board.sockets().console_log.display()
+    )
 }
 
-fn run_tests(facts: &str) -> Result<()> {
+fn run_tests(facts: &str, filter: Option<&str>) -> Result<()> {
     let mut cargo = cargo();
     cargo.args([
         "test",
@@ -161,17 +182,20 @@ fn run_tests(facts: &str) -> Result<()> {
         "--ignored",
         "--test-threads=1",
     ]);
+    cargo.args(filter);
     step("tests on the emulated board", || run(cargo.env("FERRITE_BOARD", facts)))
 }
 
-fn print_lines(port: u16, password_file: &Path, console: &Path) {
+fn print_lines(port: u16, password_file: &Path, sockets: &Sockets) {
+    let own = board::own_address(port);
     let login =
         format!("ipmitool -I lanplus -C 17 -H 127.0.0.1 -p {port} -U {USER} -f {}", password_file.display());
     println!("the emulated ast2600-evb answers; try\n");
     for line in ["mc info", "sdr elist", "sensor list", "chassis status", "lan print 1"] {
         println!("  {login} {line}");
     }
-    println!("\nits serial console: {}", console.display());
+    println!("\n  ipmitool -I lanplus -C 17 -H {own} -U {USER} -f {} sol activate", password_file.display());
+    println!("\nits serial console, with a root shell:\n\n  nc -U {}", sockets.console.display());
 }
 
 fn stop(work: &Path) -> Result<()> {
@@ -210,7 +234,7 @@ fn write_secret(path: &PathBuf, secret: &str) -> Result<()> {
 }
 
 /// `program`, as root: directly where we are, through sudo elsewhere (chroot and device nodes need it).
-pub(crate) fn as_root(program: &str) -> Command {
+pub fn as_root(program: &str) -> Command {
     // The owner of our own /proc entry is who we are.
     let root = fs::metadata("/proc/self").is_ok_and(|entry| std::os::unix::fs::MetadataExt::uid(&entry) == 0);
     if root {

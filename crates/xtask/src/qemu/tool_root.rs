@@ -37,6 +37,9 @@ const PACKAGES: &[&str] = &[
     "kmod",
     "cpio",
     "zstd",
+    "make",
+    "xz-utils",
+    "e2fsprogs",
 ];
 
 const TARGET: &str = "armv7-unknown-linux-gnueabihf";
@@ -59,19 +62,23 @@ pub(crate) struct Kernel {
 }
 
 impl ToolRoot {
-    /// Finds the root in the cache, or makes it (about a minute and 1.6 GB).
+    /// Finds the root in the cache, or makes it (some three minutes and 2.6 GB).
     pub(crate) fn prepare() -> Result<Self> {
+        let mut inputs = PACKAGES.to_vec();
+        inputs.push(FETCH_KERNEL);
         let root = cache::directory(
             "tool-root",
-            PACKAGES,
-            "tool root: cross toolchain, QEMU, kernel",
+            &inputs,
+            "tool root: cross toolchain, QEMU, kernel and its modules",
             |directory| {
+                let script = workspace::root().join("crates/xtask/src/qemu/kernel.sh");
                 let mut mmdebstrap = super::as_root("mmdebstrap");
                 mmdebstrap
                     .args(["--variant=apt", "--architectures=amd64,armhf"])
                     .arg(format!("--include={}", PACKAGES.join(",")))
                     // The package lists are only there while mmdebstrap works; the kernel is unpacked, not installed.
-                    .arg(format!("--customize-hook=chroot \"$1\" sh -ec '{FETCH_KERNEL}'"))
+                    .arg(format!("--customize-hook=upload '{}' /tmp/kernel.sh", script.display()))
+                    .arg("--customize-hook=chroot \"$1\" sh -e /tmp/kernel.sh")
                     .arg(RELEASE)
                     .arg(directory)
                     .arg(debian_source()?);
@@ -148,29 +155,36 @@ impl ToolRoot {
     }
 }
 
-/// Run inside the fresh root: the kernel that the `linux-image-armmp` package stands for, unpacked under `/kernel`.
-const FETCH_KERNEL: &str = "cd /tmp && \
-    package=$(apt-cache depends linux-image-armmp:armhf | sed -n \"s/.*Depends: \\(linux-image-[0-9][^ ]*\\).*/\\1/p\" | head -n 1) && \
-    apt-get -o APT::Sandbox::User=root download \"$package\" && dpkg -x linux-image-*.deb /kernel && rm linux-image-*.deb";
+/// Run inside the fresh root.
+const FETCH_KERNEL: &str = include_str!("kernel.sh");
 
 /// The `deb` line for [`RELEASE`] at the mirror that this machine's own packages come from.
 pub(crate) fn debian_source() -> Result<String> {
+    if let Some(uri) = main_archive()? {
+        return Ok(format!("deb {uri} {RELEASE} main"));
+    }
+    // apt tells of sources only whose lists it has, and an image may come without.
+    step("fetching the package lists", || run(super::as_root("apt-get").args(["--quiet=2", "update"])))?;
+    let uri = main_archive()?.context(
+        "apt knows no Debian main archive\nhint: is there a `deb` line in /etc/apt/sources.list or sources.list.d?",
+    )?;
+    Ok(format!("deb {uri} {RELEASE} main"))
+}
+
+/// The address of a Debian main archive among apt's sources.
+fn main_archive() -> Result<Option<String>> {
     let targets = Command::new("apt-get")
         .args(["indextargets", "--format", "$(CREATED_BY) $(COMPONENT) $(RELEASE) $(REPO_URI)"])
         .output()
         .context("cannot ask apt for its sources\nhint: this command needs a Debian machine")?;
     let text = String::from_utf8_lossy(&targets.stdout);
-    for line in text.lines() {
-        if let ["Packages", "main", release, uri] = line.split_whitespace().collect::<Vec<_>>()[..] {
-            // Only a main archive carries other releases at the same address.
-            if !release.contains('-') && !uri.contains("security") {
-                return Ok(format!("deb {uri} {RELEASE} main"));
-            }
+    Ok(text.lines().find_map(|line| match line.split_whitespace().collect::<Vec<_>>()[..] {
+        // Only a main archive carries other releases at the same address.
+        ["Packages", "main", release, uri] if !release.contains('-') && !uri.contains("security") => {
+            Some(uri.to_owned())
         }
-    }
-    bail!(
-        "apt knows no Debian main archive\nhint: is there a `deb` line in /etc/apt/sources.list or sources.list.d?"
-    )
+        _ => None,
+    }))
 }
 
 /// The name of the one thing in `directory`.

@@ -1,5 +1,7 @@
 //! A program on a terminal of its own, as a person has it.
 
+#![allow(clippy::unwrap_used, reason = "a failure here is the caller's test failing")]
+
 use std::{
     io::{Read as _, Write as _},
     process::{Child, ChildStdin, Command, Stdio},
@@ -7,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::eventually;
+use crate::eventually;
 
 /// How long a program may take to show anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -16,7 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 type Screen = Arc<(Mutex<Vec<u8>>, Condvar)>;
 
 /// A running program; killed with this.
-pub(crate) struct Terminal {
+#[derive(Debug)]
+pub struct Terminal {
     process: Child,
     keyboard: Option<ChildStdin>,
     screen: Screen,
@@ -26,7 +29,10 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     /// Starts `command` with `script` of util-linux, which makes the terminal.
-    pub(crate) fn start(command: &Command) -> Self {
+    ///
+    /// # Panics
+    /// Where it cannot, or does not within half a minute.
+    pub fn start(command: &Command) -> Self {
         let words = std::iter::once(command.get_program()).chain(command.get_args());
         let line = words.map(|word| quoted(word.to_str().unwrap())).collect::<Vec<_>>().join(" ");
         let mut script = Command::new("script");
@@ -36,7 +42,10 @@ impl Terminal {
     }
 
     /// Starts `command` without a terminal, for a program that wants none.
-    pub(crate) fn of(mut command: Command) -> Self {
+    ///
+    /// # Panics
+    /// Where it cannot, or does not within half a minute.
+    pub fn of(mut command: Command) -> Self {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (keyboard, mut output) = (process.stdin.take(), process.stdout.take().unwrap());
         let screen = Screen::default();
@@ -52,14 +61,20 @@ impl Terminal {
     }
 
     /// Presses keys.
-    pub(crate) fn keys(&mut self, keys: &str) {
+    ///
+    /// # Panics
+    /// Where it cannot, or does not within half a minute.
+    pub fn keys(&mut self, keys: &str) {
         let keyboard = self.keyboard.as_mut().unwrap();
         keyboard.write_all(keys.as_bytes()).unwrap();
         keyboard.flush().unwrap();
     }
 
     /// Waits until `text` is shown after what was waited for before; all that was shown up to it.
-    pub(crate) fn wait_for(&mut self, text: &str) -> Vec<u8> {
+    ///
+    /// # Panics
+    /// Where it cannot, or does not within half a minute.
+    pub fn wait_for(&mut self, text: &str) -> Vec<u8> {
         let deadline = Instant::now() + PATIENCE;
         let (shown, more) = &*self.screen;
         let mut shown = shown.lock().unwrap();
@@ -78,13 +93,19 @@ impl Terminal {
     }
 
     /// Hangs up the keyboard and waits for the program's end.
-    pub(crate) fn hang_up(mut self) {
+    ///
+    /// # Panics
+    /// Where it cannot, or does not within half a minute.
+    pub fn hang_up(mut self) {
         drop(self.keyboard.take());
         self.ends();
     }
 
     /// Waits for the program's end.
-    pub(crate) fn ends(&mut self) {
+    ///
+    /// # Panics
+    /// Where it cannot, or does not within half a minute.
+    pub fn ends(&mut self) {
         eventually("the program to end", || self.process.try_wait().unwrap().is_some());
     }
 }

@@ -1,0 +1,106 @@
+//! A virtual machine in front of a BMC's KCS registers: what QEMU's `ipmi-bmc-extern` sends is played, byte by byte, as a host's
+//! handshake, so that the machine's operating system is the host.
+
+use std::{
+    io::{self, BufReader, ErrorKind, Read as _, Write as _},
+    os::unix::net::{UnixListener, UnixStream},
+    path::Path,
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use ipmi_wire::vm_serial::{Control, Decoder, Frame, VERSION, emit_message};
+
+use crate::KcsHost;
+
+/// How often attention is looked for while the machine asks nothing.
+const LOOK: Duration = Duration::from_millis(50);
+/// A response without data: any error, any command (v2.0 table 5-2, unspecified error).
+const UNSPECIFIED: u8 = 0xFF;
+
+/// A bridge that takes one machine.
+#[derive(Debug)]
+pub struct VmBridge {
+    listener: UnixListener,
+}
+
+impl VmBridge {
+    /// Listens at `socket`.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn listen(socket: &Path) -> Result<Self> {
+        let listener = UnixListener::bind(socket);
+        let listener = listener.with_context(|| format!("cannot listen at {}", socket.display()))?;
+        Ok(Self { listener })
+    }
+
+    /// Serves machines, one after the other, with `host`; gives up, with a line of why, when the registers are gone.
+    pub fn serve(self, mut host: KcsHost) -> thread::JoinHandle<()> {
+        thread::spawn(move || {
+            for stream in self.listener.incoming().flatten() {
+                if let Err(error) = serve(stream, &mut host) {
+                    eprintln!("the bridge ends: {error:#}");
+                    return;
+                }
+            }
+        })
+    }
+}
+
+/// Serves one machine to its end.
+fn serve(stream: UnixStream, host: &mut KcsHost) -> Result<()> {
+    stream.set_read_timeout(Some(LOOK))?;
+    let (mut stream, mut decoder) = (BufReader::new(stream), Decoder::default());
+    let mut attention = false;
+    say(&stream, Control::Version(VERSION))?;
+    say(&stream, Control::NoAttention)?;
+    say(&stream, Control::DisableInterrupt)?;
+    loop {
+        let mut byte = [0];
+        match stream.read(&mut byte) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                let wanted = host.attention()?;
+                if wanted != attention {
+                    attention = wanted;
+                    say(&stream, if wanted { Control::Attention } else { Control::NoAttention })?;
+                }
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        if let Some(Frame::Message { id, message }) = decoder.push(byte[0]) {
+            let response = transfer(host, &message)?;
+            let mut bytes = Vec::new();
+            emit_message(id, &response, &mut bytes);
+            stream.get_mut().write_all(&bytes)?;
+        }
+    }
+}
+
+/// Asks as a driver does: a handshake that fails is given up, and tried once more.
+fn transfer(host: &mut KcsHost, message: &[u8]) -> Result<Vec<u8>> {
+    for _ in 0..2 {
+        match host.ask(message) {
+            Ok(response) => return Ok(response),
+            Err(error) => {
+                eprintln!("the bridge gives up a request: {error:#}");
+                host.abort()?;
+            }
+        }
+    }
+    let header: Vec<u8> = message.iter().take(2).copied().collect();
+    Ok(match header[..] {
+        [function, command] => vec![function | 4, command, UNSPECIFIED],
+        _ => header,
+    })
+}
+
+fn say(stream: &BufReader<UnixStream>, control: Control) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    control.emit(&mut bytes);
+    stream.get_ref().write_all(&bytes)
+}
