@@ -1,6 +1,6 @@
 //! The discrete sensors that every BMC has: which object each of them is.
 
-use bmc_dbus::names::{power, sel};
+use bmc_dbus::names::{ipmi, power, sel};
 use ipmi_wire::record::event::{number, sensor_type};
 
 use super::Address;
@@ -22,7 +22,7 @@ const DISCRETE: &[Discrete] = &[
     discrete("/xyz/openbmc_project/state/os/stop", sensor_type::OS_STOP, number::OS_STOP),
     discrete(power::BUTTONS_ROOT, sensor_type::BUTTON, number::BUTTON),
     discrete(sel::PATH, sensor_type::SYSTEM_EVENT, number::SYSTEM_EVENT),
-    discrete("/xyz/openbmc_project/ipmi/session", sensor_type::SESSION_AUDIT, number::SESSION_AUDIT),
+    discrete(ipmi::SESSION_AUDIT_PATH, sensor_type::SESSION_AUDIT, number::SESSION_AUDIT),
     discrete("/xyz/openbmc_project/watchdog/host0", sensor_type::WATCHDOG, number::WATCHDOG),
 ];
 
