@@ -1,4 +1,4 @@
-//! Where events come from: threshold alarms of whoever has sensors, and what powerd tells of the host.
+//! Where events come from: threshold alarms of whoever has sensors, what powerd tells of the host, and LAN channels of logins.
 //!
 //! Sources turn signals into [`Happening`]s and put them into one queue. [`Sources::record`] takes them from there in their order, asks
 //! for the sensor's number and hands the record to the log. While ipmid is away events wait in the queue; as it gets full they are
@@ -6,6 +6,7 @@
 
 mod alarms;
 mod host;
+mod sessions;
 mod thresholds;
 
 use std::sync::{
@@ -18,7 +19,7 @@ use tokio::{
     sync::{Mutex as Turn, mpsc},
     time::Instant,
 };
-use zbus::Connection;
+use zbus::{Connection, MessageStream};
 
 use crate::{
     log::Log,
@@ -50,6 +51,7 @@ pub(crate) struct Subscriptions {
     numbers: ChangedStream,
     thresholds: thresholds::Signals,
     host: host::Signals,
+    sessions: MessageStream,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -78,6 +80,7 @@ impl Sources {
             numbers: self.numbers.subscribe(connection).await?,
             thresholds: thresholds::subscribe(connection).await?,
             host: host::subscribe(connection).await?,
+            sessions: sessions::subscribe(connection).await?,
         })
     }
 
@@ -88,6 +91,7 @@ impl Sources {
             () = self.record(connection) => Ok(()),
             result = thresholds::follow(self, connection, heard.thresholds) => result,
             result = host::follow(self, connection, heard.host) => result,
+            result = sessions::follow(self, heard.sessions) => result,
         }
     }
 
