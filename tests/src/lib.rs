@@ -2,6 +2,7 @@
 //!
 //! The library half is what tests share; daemon crates use its [`PrivateBus`] in their own tests too.
 
+pub mod event_log;
 mod example_config;
 pub mod introspection;
 mod private_bus;

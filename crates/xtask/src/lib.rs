@@ -3,6 +3,7 @@
 pub mod demo;
 pub mod deny;
 mod guest;
+pub mod guest_agent;
 pub mod load;
 pub mod qemu;
 pub mod setup;
