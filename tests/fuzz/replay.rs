@@ -73,3 +73,18 @@ fn a_console_over_lan_keeps_its_promises() {
 fn sensor_data_records_are_read_or_refused() {
     replay("sensor_record", entry::sensor_record);
 }
+
+#[test]
+fn requests_of_commands_are_read_or_refused() {
+    replay("command_data", entry::command_data);
+}
+
+#[test]
+fn event_records_are_kept_as_they_are() {
+    replay("sel_record", entry::sel_record);
+}
+
+#[test]
+fn fru_images_are_read_or_refused_and_built_anew() {
+    replay("fru_image", entry::fru_image);
+}

@@ -18,6 +18,7 @@ use ipmi_wire::NetFn;
 use report::Report;
 use system_tests::{
     VmHost,
+    event_log::{Added, add_events},
     remote_console::{Login, Request, Session, Suite},
 };
 use walk::{Records, Walk};
@@ -36,6 +37,7 @@ what (in the order given):
   sol-output   have the simulated host print --count bytes on its console to one SOL client
   sol-keys     press --count keys on it, one at a time, and wait for each echo
   sol-watchers have it print --count bytes to --sessions SOL clients, each with an instance of its own
+  events       add --count events to the event log on --sessions sessions, and read all back; it is cleared before, and when full
   guesses      try --count wrong passwords up to RAKP message 3, each of which must be refused
 
 options:
@@ -149,6 +151,7 @@ fn run(options: &Options) -> Result<()> {
             "garbage" => garbage(options)?,
             "guesses" => guesses(options)?,
             "host" => host(options)?,
+            "events" => events(options)?,
             "sol-output" => sol::output(&options.login, options.count)?.print(options.json)?,
             "sol-keys" => sol_keys(options)?,
             "sol-watchers" => {
@@ -233,6 +236,13 @@ fn host(options: &Options) -> Result<()> {
     })?;
     Report::new(format!("host command {net_fn}/{command:02X}h"), latencies, start.elapsed())
         .print(options.json);
+    Ok(())
+}
+
+fn events(options: &Options) -> Result<()> {
+    let Added { latencies, elapsed } = add_events(&options.login, options.sessions, options.count)?;
+    let title = format!("events to the log on {} session(s)", options.sessions);
+    Report::new(title, latencies, elapsed).print(options.json);
     Ok(())
 }
 

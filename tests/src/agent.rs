@@ -1,40 +1,27 @@
-//! A shell in an emulated machine, at the other end of one of its serial ports: `guest/etc/agent` says what is spoken there.
+//! A shell in an emulated machine, as tests want it: what must succeed and does not is the test failing.
 
 #![allow(clippy::panic, reason = "a failure here is the caller's test failing")]
 
 use std::{
-    io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
-    os::unix::net::UnixStream,
     path::PathBuf,
     time::{Duration, Instant},
 };
 
-use crate::Answer;
+use xtask::guest_agent::{self, ASK_AGAIN, BOOT, COMMAND, Said};
 
-/// What a machine may take to boot on one that has other things to do.
-const BOOT: Duration = Duration::from_secs(240);
-/// What a command may take.
-const COMMAND: Duration = Duration::from_secs(120);
-/// How long one that is not there yet is waited for before it is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+use crate::Answer;
 
 /// Prints what no two boots have in common.
 const BOOT_ID: &str = "cat /proc/sys/kernel/random/boot_id";
 
 /// The shell of one machine.
 #[derive(Debug)]
-pub struct Agent {
-    socket: PathBuf,
-    stream: Option<BufReader<UnixStream>>,
-    /// What came of a line whose end did not.
-    partial: Vec<u8>,
-    asked: u32,
-}
+pub struct Agent(guest_agent::Agent);
 
 impl Agent {
     /// The shell behind `socket`; its machine may be off, or boot still.
     pub fn new(socket: PathBuf) -> Self {
-        Self { socket, stream: None, partial: Vec::new(), asked: 0 }
+        Self(guest_agent::Agent::at(socket))
     }
 
     /// Waits until it runs commands.
@@ -42,10 +29,7 @@ impl Agent {
     /// # Panics
     /// Where it does not.
     pub fn boots(&mut self) {
-        let deadline = Instant::now() + BOOT;
-        while self.ask("true", ASK_AGAIN).is_none() {
-            assert!(Instant::now() < deadline, "waited {} s for the machine to boot", BOOT.as_secs());
-        }
+        self.0.boots().unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Waits until another boot than `before` runs commands; the old one may do so for a moment still.
@@ -86,55 +70,7 @@ impl Agent {
     }
 
     fn ask(&mut self, script: &str, patience: Duration) -> Option<Answer> {
-        if self.stream.is_none() {
-            match UnixStream::connect(&self.socket) {
-                Ok(stream) => self.stream = Some(BufReader::new(stream)),
-                // The machine is off, or its process only just begins.
-                Err(_) => {
-                    std::thread::sleep(ASK_AGAIN);
-                    return None;
-                }
-            }
-        }
-        self.asked += 1;
-        match self.exchange(script, patience) {
-            Ok(answer) => Some(answer),
-            Err(error) => {
-                if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) {
-                    self.stream = None;
-                    self.partial.clear();
-                    std::thread::sleep(ASK_AGAIN);
-                }
-                None
-            }
-        }
-    }
-
-    fn exchange(&mut self, script: &str, patience: Duration) -> io::Result<Answer> {
-        let stream = self.stream.as_mut().ok_or(ErrorKind::NotConnected)?;
-        let hex: String = script.bytes().map(|byte| format!("{byte:02x}")).collect();
-        let request = format!("run {} {hex}\n", self.asked);
-        // What a terminal's buffers hold while nobody reads.
-        assert!(request.len() < 0x8000, "a script of {} bytes is too long", script.len());
-        stream.get_ref().set_read_timeout(Some(patience))?;
-        stream.get_mut().write_all(request.as_bytes())?;
-        loop {
-            // What a time-out leaves of a line stays for the next call.
-            if stream.read_until(b'\n', &mut self.partial)? == 0 {
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
-            let line = String::from_utf8_lossy(&std::mem::take(&mut self.partial)).into_owned();
-            // Before it: answers to questions that were given up, and what a reset cut short.
-            if let ["ran", id, status, output, errors] = line.split_whitespace().collect::<Vec<_>>()[..]
-                && id.parse() == Ok(self.asked)
-            {
-                let mut text = |length: &str| -> io::Result<String> {
-                    let mut bytes = vec![0; length.parse().map_err(io::Error::other)?];
-                    stream.read_exact(&mut bytes)?;
-                    Ok(String::from_utf8_lossy(&bytes).into_owned())
-                };
-                return Ok(Answer { success: status == "0", stdout: text(output)?, stderr: text(errors)? });
-            }
-        }
+        let Said { success, output, errors } = self.0.ask(script, patience)?;
+        Some(Answer { success, stdout: output, stderr: errors })
     }
 }

@@ -4,6 +4,7 @@
 
 mod agent;
 mod client;
+pub mod event_log;
 mod eventually;
 mod example_config;
 pub mod introspection;

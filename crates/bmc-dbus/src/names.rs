@@ -29,6 +29,8 @@ pub mod ipmi {
     pub const ACPI_POWER_STATE_PATH: &str = "/xyz/openbmc_project/control/host0/acpi_power_state";
     /// Under this stand the session objects of all LAN channels, each channel's under its own name.
     pub const SESSION_ROOT: &str = "/xyz/openbmc_project/ipmi/session";
+    /// The object that session audit events name.
+    pub const SESSION_AUDIT_PATH: &str = SESSION_ROOT;
     /// A LAN session.
     pub const SESSION_INFO: &str = "xyz.openbmc_project.Ipmi.SessionInfo";
     /// Ours, beside it: the address as text, the user, the suite.

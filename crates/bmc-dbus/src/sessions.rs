@@ -53,6 +53,9 @@ pub trait LanChannel {
     fn deactivate_payload(&self, payload_type: u8, instance: u8) -> zbus::Result<()>;
     /// Sends a LAN message to the console of the session with this handle.
     fn send_message(&self, handle: u8, message: &[u8]) -> zbus::Result<()>;
+    /// A login or session event for the event log (v2.0 table 42-3, type 2Ah).
+    #[zbus(signal)]
+    fn session_event(&self, channel: u8, event: u8, user_slot: u8, cause: u8) -> zbus::Result<()>;
     /// The payloads that are active now, beside IPMI's own.
     #[zbus(property(emits_changed_signal = "false"))]
     fn payloads(&self) -> zbus::Result<Vec<ListedPayload>>;

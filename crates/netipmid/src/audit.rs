@@ -21,18 +21,22 @@ pub(crate) struct Audit {
 }
 
 impl Audit {
-    /// Records an event other than a request.
-    pub(crate) fn record(&mut self, channel: &str, event: &Event) {
+    /// Records an event other than a request; whether that was within the bounds.
+    pub(crate) fn record(&mut self, channel: &str, event: &Event) -> bool {
         let budget = match event {
-            Event::Request(_) | Event::Message(_) | Event::SolInput(..) | Event::SolDrained(_) => return,
+            Event::Request(_) | Event::Message(_) | Event::SolInput(..) | Event::SolDrained(_) => {
+                return false;
+            }
             Event::SessionOpened(_) | Event::SessionClosed(..) => &mut self.sessions,
             Event::SolOpened(_) | Event::SolClosed(..) => &mut self.consoles,
             Event::LoginFailed { .. } => &mut self.failures,
             Event::LockedOut { .. } => &mut self.lockouts,
         };
-        if budget.allows(Instant::now()) {
+        let allowed = budget.allows(Instant::now());
+        if allowed {
             write(channel, event);
         }
+        allowed
     }
 
     /// Records that a command got no reply from ipmid.
@@ -122,7 +126,8 @@ mod tests {
         let user_name = b"admin".to_vec();
         let failed =
             Event::LoginFailed { source, user_name, user_slot: Some(2), reason: LoginFailure::WrongPassword };
-        (0..1000).for_each(|_| audit.record("eth0", &failed));
+        let recorded = (0..1000).filter(|_| audit.record("eth0", &failed)).count();
+        assert_eq!(recorded, LINES as usize);
         assert_eq!(audit.failures.suppressed, 1000 - u64::from(LINES));
         let now = Instant::now();
         assert!([audit.sessions, audit.lockouts, audit.commands].iter_mut().all(|budget| budget.allows(now)));

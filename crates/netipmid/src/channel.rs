@@ -10,28 +10,12 @@ use std::{
 };
 
 use bmc_daemon::StateFile;
-use bmc_dbus::direct_line::DirectLine;
+use bmc_dbus::direct_line::Lines;
 use rmcp_session::{CipherSuite, Endpoint, Settings};
 use tokio::sync::{Notify, watch};
 use zbus::Connection;
 
-use crate::{config::Checked, sol};
-
-/// The ways to ipmid: of this bus connection, and of the one before. After a restart of the bus ipmid needs a moment to come back
-/// to it, while the socket that both still hold is not of the bus at all.
-#[derive(Debug, Default)]
-struct Lines {
-    now: Option<DirectLine>,
-    before: Option<DirectLine>,
-}
-
-impl Lines {
-    fn best(&self) -> Option<DirectLine> {
-        let before = self.before.as_ref().filter(|line| line.is_direct());
-        let now = self.now.as_ref();
-        now.filter(|line| line.is_present()).or(before).or(now).cloned()
-    }
-}
+use crate::{config::Checked, session_events::SessionEvents, sol};
 
 /// One LAN channel, for as long as the process lives.
 #[derive(Debug)]
@@ -58,8 +42,11 @@ pub(crate) struct LanChannel {
     pub(crate) bus: watch::Sender<Option<Connection>>,
     /// Whether the host has power, as far as anybody says.
     pub(crate) host_on: watch::Sender<bool>,
+    /// The ways to ipmid.
+    pub(crate) lines: Lines,
+    /// What goes to the event log.
+    pub(crate) session_events: SessionEvents,
     endpoint: Mutex<Endpoint>,
-    lines: Mutex<Lines>,
 }
 
 impl LanChannel {
@@ -79,7 +66,8 @@ impl LanChannel {
             bus: watch::Sender::new(None),
             host_on: watch::Sender::new(true),
             endpoint: Mutex::new(Endpoint::new(settings)),
-            lines: Mutex::default(),
+            lines: Lines::default(),
+            session_events: SessionEvents::new(config),
         }
     }
 
@@ -100,38 +88,7 @@ impl LanChannel {
         self.act(|endpoint| endpoint.close(Instant::now(), session_id))
     }
 
-    /// The way to ipmid, once there is one.
-    pub(crate) fn line(&self) -> Option<DirectLine> {
-        self.lines().best()
-    }
-
-    /// Takes the line of a new bus connection. The one before serves on as long as it works and ipmid is not on this bus yet.
-    pub(crate) fn set_line(&self, line: DirectLine) {
-        let mut lines = self.lines();
-        let before = lines.best();
-        lines.before = before.filter(DirectLine::is_direct);
-        lines.now = Some(line);
-    }
-
-    /// Hangs up the line of the bus connection before: ipmid has come to this one.
-    pub(crate) fn drop_line_before(&self) {
-        self.lines().before = None;
-    }
-
-    fn lines(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(crate) fn has_kg(&self) -> bool {
         self.kg_set.load(Ordering::Relaxed)
-    }
-}
-
-#[cfg(test)]
-impl LanChannel {
-    /// Whether the line of this bus connection is direct, and the one before hung up.
-    pub(crate) fn has_only_new_line(&self) -> bool {
-        let lines = self.lines();
-        lines.before.is_none() && lines.now.as_ref().is_some_and(DirectLine::is_direct)
     }
 }

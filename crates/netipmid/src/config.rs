@@ -40,6 +40,8 @@ pub(crate) struct Config {
     lockout_count_abandoned: bool,
     /// Seconds that a lockout lasts and that failures count, 1 to 86400. Default: 300.
     lockout_seconds: u64,
+    /// Whether sessions that are opened and closed stand in the event log too; logins that fail and lockouts always do. Default: no.
+    log_sessions: bool,
     /// The host's consoles that Serial over LAN reaches, by SOL instance from instance 1, at most 15. Default: `default` alone.
     consoles: Vec<String>,
 }
@@ -62,6 +64,7 @@ impl Default for Config {
             lockout_source_failures: 20,
             lockout_count_abandoned: false,
             lockout_seconds: 300,
+            log_sessions: false,
             consoles: vec!["default".into()],
         }
     }
@@ -75,6 +78,7 @@ pub(crate) struct Checked {
     pub(crate) channel: String,
     pub(crate) settings: Settings,
     pub(crate) consoles: Vec<String>,
+    pub(crate) log_sessions: bool,
 }
 
 /// What is wrong with a value.
@@ -130,7 +134,9 @@ impl Config {
         };
         // systemd before 258 passes over `BindToDevice=%i`: an instance that serves one interface sees to it itself.
         let device = self.bind_to_device.unwrap_or(instance.is_some()).then_some(interface);
-        Ok(Checked { listen: self.listen, device, channel: name, settings, consoles: self.consoles()? })
+        let consoles = self.consoles()?;
+        let log_sessions = self.log_sessions;
+        Ok(Checked { listen: self.listen, device, channel: name, settings, consoles, log_sessions })
     }
 
     fn check_ranges(&self) -> Result<(), ConfigError> {

@@ -148,7 +148,7 @@ impl Driver {
     }
 
     fn take_events(&mut self) {
-        let line = self.channel.line();
+        let line = self.channel.lines.best();
         let mut endpoint = self.channel.endpoint();
         while let Some(event) = endpoint.poll_event() {
             match event {
@@ -160,7 +160,9 @@ impl Driver {
                 Event::SolInput(..) | Event::SolDrained(_) => self.links.follow(&self.channel, &event),
                 event => {
                     self.links.follow(&self.channel, &event);
-                    self.audit.record(&self.channel.name, &event);
+                    if self.audit.record(&self.channel.name, &event) {
+                        self.channel.session_events.take(&event);
+                    }
                     self.channel.sessions_changed.notify_one();
                 }
             }

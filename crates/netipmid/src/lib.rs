@@ -10,6 +10,7 @@ mod credentials;
 mod driver;
 mod neighbors;
 mod service;
+mod session_events;
 mod sessions;
 mod socket;
 mod sol;

@@ -11,9 +11,11 @@ use bmc_dbus::{
 };
 use ipmi_wire::rmcp_plus::PayloadType;
 use rmcp_session::{SessionState, SolSummary};
-use zbus::{Connection, fdo};
+use zbus::{Connection, fdo, object_server::SignalEmitter};
 
-use crate::{channel::LanChannel, credentials, driver::Kernel, neighbors::Neighbors, sessions, sol};
+use crate::{
+    channel::LanChannel, credentials, driver::Kernel, neighbors::Neighbors, session_events, sessions, sol,
+};
 
 /// Serves on `connection` until it closes; calls `ready` once the channel's name is owned.
 ///
@@ -35,7 +37,7 @@ pub(crate) async fn serve(
     // ipmid and userd know the channel by this name: before any call to them.
     bmc_dbus::own_name(connection, &format!("{}{}", ipmi::CHANNEL_PREFIX, channel.name)).await?;
     let line = DirectLine::connect(connection).await.context("cannot watch for ipmid")?;
-    channel.set_line(line.clone());
+    channel.lines.set(line.clone());
     channel.bus.send_replace(Some(connection.clone()));
     ready();
     tokio::select! {
@@ -43,6 +45,7 @@ pub(crate) async fn serve(
         result = sessions::reconcile(connection, channel) => result.context("cannot publish the sessions"),
         result = sol::follow_bit_rate(connection, channel) => result.context("cannot follow consoled"),
         result = sol::follow_power(connection, channel) => result.context("cannot follow powerd"),
+        result = session_events::announce(connection, channel) => result.context("cannot tell of logins"),
         () = follow_guid(&line, channel) => Ok(()),
         () = connection.closed() => Err(anyhow::anyhow!("the connection was closed")),
     }
@@ -53,7 +56,7 @@ async fn follow_guid(line: &DirectLine, channel: &LanChannel) {
     let mut presence = line.presence();
     loop {
         presence.arrived().await;
-        channel.drop_line_before();
+        channel.lines.drop_before();
         let options = Options { privilege: Some(0), ..Options::default() };
         let call = Call { net_fn: 0x06, lun: 0, command: 0x37, data: Vec::new(), options };
         match line.execute(call).await.map(|reply| (reply.completion_code, <[u8; 16]>::try_from(reply.data)))
@@ -67,7 +70,7 @@ async fn follow_guid(line: &DirectLine, channel: &LanChannel) {
 }
 
 /// `org.ferrite.Ipmi.LanChannel`.
-struct Lan(Arc<LanChannel>);
+pub(crate) struct Lan(Arc<LanChannel>);
 
 #[zbus::interface(name = "org.ferrite.Ipmi.LanChannel")]
 impl Lan {
@@ -83,7 +86,7 @@ impl Lan {
 
     #[zbus(property(emits_changed_signal = "false"))]
     fn direct_line(&self) -> bool {
-        self.0.line().is_some_and(|line| line.is_direct())
+        self.0.lines.best().is_some_and(|line| line.is_direct())
     }
 
     #[zbus(property(emits_changed_signal = "false"))]
@@ -122,6 +125,15 @@ impl Lan {
         let sent = self.0.act(|endpoint| endpoint.send_message(handle, &message, &mut Kernel::new()));
         sent.map_err(|error| fdo::Error::InvalidArgs(format!("session handle {handle}: {error}")))
     }
+
+    #[zbus(signal)]
+    pub(crate) async fn session_event(
+        emitter: &SignalEmitter<'_>,
+        channel: u8,
+        event: u8,
+        user_slot: u8,
+        cause: u8,
+    ) -> zbus::Result<()>;
 
     /// The sessions of this instant; the objects follow a little later.
     fn sessions(&self) -> (u8, Vec<ListedSession>) {

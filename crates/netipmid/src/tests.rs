@@ -263,7 +263,7 @@ async fn a_live_session_outlives_ipmid_and_the_bus_and_is_closed_from_its_object
     assert_eq!(before.len(), 1);
     first.close().await.unwrap();
     let _second = ipmid(&bus).await;
-    until("the line again", async || daemon.channel.line().unwrap().is_direct()).await;
+    until("the line again", async || daemon.channel.lines.best().unwrap().is_direct()).await;
     shell.mc_info().await;
     drop(old_userd);
     bus.restart().unwrap();
@@ -295,20 +295,21 @@ async fn a_live_session_outlives_ipmid_and_the_bus_and_is_closed_from_its_object
 #[tokio::test]
 async fn after_a_restart_of_the_bus_the_old_line_serves_until_ipmid_is_back() {
     let mut bus = PrivateBus::start().unwrap();
-    let (_old_ipmid, _old_userd) = (ipmid(&bus).await, userd(&bus).await);
+    let (old_ipmid, _old_userd) = (ipmid(&bus).await, userd(&bus).await);
     let daemon = Daemon::start();
     let served = daemon.serve(&bus).await;
     daemon.mc_info("127.0.0.1").await;
-    let old = daemon.channel.line().unwrap();
+    let old = daemon.channel.lines.best().unwrap();
     bus.restart().unwrap();
     assert!(served.await.unwrap().is_err());
     let _served = daemon.serve(&bus).await;
     // ipmid is not on this bus, but at the other end of the line it still is.
     daemon.mc_info("127.0.0.1").await;
-    assert!(daemon.channel.line().unwrap().is_direct() && old.is_direct());
+    assert!(daemon.channel.lines.best().unwrap().is_direct() && old.is_direct());
     drop(old);
     let _ipmid = ipmid(&bus).await;
-    until("the new line alone", async || daemon.channel.has_only_new_line()).await;
+    drop(old_ipmid);
+    until("the new line", async || daemon.channel.lines.best().unwrap().is_direct()).await;
     daemon.mc_info("127.0.0.1").await;
 }
 

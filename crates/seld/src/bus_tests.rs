@@ -332,3 +332,26 @@ async fn every_change_of_the_log_is_answered_and_announced() {
         assert_eq!(log.get(0).await.unwrap().record[10..], [0x10, 0xF5, 0x6F, 0x02, 0xFF, 0xFF]);
     }
 }
+
+#[tokio::test]
+async fn a_lockout_that_a_channel_tells_is_a_session_audit_record_with_user_and_channel() {
+    let stand = stand().await;
+    let _core = serve_numbers(&stand.bus).await;
+    let path = bmc_dbus::names::ipmi::channel_path("eth0");
+    let interface = bmc_dbus::names::ipmi::LAN_CHANNEL;
+    // The one after it is of no kind that there is.
+    for body in [(1_u8, 3_u8, 2_u8, 0_u8), (1, 4, 2, 0)] {
+        stand
+            .client
+            .emit_signal(None::<&str>, path.as_str(), interface, "SessionEvent", &body)
+            .await
+            .unwrap();
+    }
+    crosses(&stand.client, SENSOR, true, 96.0).await;
+    has_records(&stand.log, 2).await;
+    let store = stand.log.store();
+    let records: Vec<_> = store.records().values().map(|stored| stored.record).collect();
+    let kinds: Vec<u8> = records.iter().map(|record| record[10]).collect();
+    let session = records.iter().find(|record| record[10] == 0x2A).unwrap();
+    assert_eq!((session[12..].to_vec(), kinds.len()), (vec![0x6F, 0xF3, 2, 1], 2));
+}

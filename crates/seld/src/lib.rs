@@ -13,7 +13,11 @@ mod sources;
 pub mod store;
 mod storm;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bmc_daemon::{Context, Daemon};
 use zbus::Connection;
@@ -21,6 +25,7 @@ use zbus::Connection;
 use log::{Log, Queue};
 use numbers::Numbers;
 use sources::Sources;
+use store::Store;
 
 /// This daemon, for the `ferrite` executable.
 pub const DAEMON: Daemon = Daemon {
@@ -63,12 +68,21 @@ async fn run(context: Context) -> anyhow::Result<()> {
     if settings.storm_period == 0 {
         return Err(context.config_error("storm-period", &"storm-period: 1 or more").into());
     }
-    let store = store::Store::open(&context.state_path("sel.log")?, settings.capacity.into())?;
+    let store = open(&context.state_path("sel.log")?, settings.capacity.into())?;
     let file = context.state_file("sel-settings.json")?;
     let (log, queue) = Log::new(store, file, settings.earliest_time, settings.limits());
     let served = serve_on_any_bus(&context, &log, queue).await;
     log.end();
     served
+}
+
+/// Opens the log, and tells how long that took: it delays the start.
+fn open(path: &Path, capacity: usize) -> std::io::Result<Store> {
+    let start = Instant::now();
+    let store = Store::open(path, capacity)?;
+    let (records, elapsed) = (store.records().len(), start.elapsed().as_micros());
+    tracing::info!("the log is open: {records} records in {elapsed} us");
+    Ok(store)
 }
 
 async fn serve_on_any_bus(context: &Context, log: &Arc<Log>, queue: Queue) -> anyhow::Result<()> {

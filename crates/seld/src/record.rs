@@ -36,6 +36,15 @@ pub(crate) enum What {
         /// Whether it began; else it ended.
         asserted: bool,
     },
+    /// A login or a session (v2.0 table 42-3, type 2Ah).
+    Session {
+        /// What happened.
+        offset: u8,
+        /// The user's slot; 0 where it is not known.
+        user: u8,
+        /// The cause of a deactivation (bits 5:4), and the channel.
+        place: u8,
+    },
 }
 
 /// What happened, to which object, when.
@@ -49,6 +58,9 @@ pub(crate) struct Happening {
     pub(crate) at: u32,
 }
 
+/// Event data 1: bytes 2 and 3 are what the sensor's type defines (v2.0 table 29-6).
+const BOTH_BYTES_SPECIFIC: u8 = 0xF0;
+
 /// The event's offset within its type: a lower threshold is crossed going low, an upper one going high (v2.0 table 42-2).
 fn offset(index: u8) -> u8 {
     2 * index + u8::from(index >= 3)
@@ -60,6 +72,7 @@ impl Happening {
         let (event, event_type, asserted) = match self.what {
             What::Threshold { index, asserted, .. } => (offset(index), THRESHOLD, asserted),
             What::State { offset, asserted, .. } => (offset, SENSOR_SPECIFIC, asserted),
+            What::Session { offset, .. } => (offset, SENSOR_SPECIFIC, true),
         };
         let enabled = sensor.is_none_or(|sensor| {
             let mask = if asserted { sensor.assertions } else { sensor.deassertions };
@@ -67,12 +80,14 @@ impl Happening {
         });
         let kind = match (sensor, &self.what) {
             (_, What::State { sensor_type, .. }) => *sensor_type,
+            (_, What::Session { .. }) => sensor_type::SESSION_AUDIT,
             (Some(sensor), _) => sensor.sensor_type,
             (None, _) => 0,
         };
         let data = match self.what {
             What::Threshold { index, value, .. } => threshold_data(index, value, sensor),
             What::State { offset, .. } => [offset, UNSPECIFIED, UNSPECIFIED],
+            What::Session { offset, user, place } => [BOTH_BYTES_SPECIFIC | offset, user, place],
         };
         enabled.then(|| system_event(&self.path, self.at, sensor, kind, (event_type, asserted), data))
     }
@@ -233,6 +248,13 @@ mod tests {
         let state = What::State { sensor_type: 9, offset: 4, asserted: true };
         let record = Happening { path: "/c".into(), what: state, at: 1 }.record(None).unwrap();
         assert_eq!(record.bytes[7..], [0x20, 0, 4, 9, 0xFF, 0x6F, 4, 0xFF, 0xFF]);
+    }
+
+    #[test]
+    fn a_session_event_tells_user_and_channel() {
+        let what = What::Session { offset: 3, user: 2, place: 0x21 };
+        let record = Happening { path: "/s".into(), what, at: 1 }.record(None).unwrap();
+        assert_eq!(record.bytes[7..], [0x20, 0, 4, 0x2A, 0xFF, 0x6F, 0xF3, 2, 0x21]);
     }
 
     #[test]

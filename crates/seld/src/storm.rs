@@ -1,5 +1,7 @@
 //! A sensor that flaps must not wear out the flash nor fill the log. Pure: time and events come in, what to log comes out.
 //!
+//! A sensor of thresholds has one limit. Of a discrete sensor each state has its own, so that wrong passwords do not hide a lockout.
+//!
 //! A sensor's first [`Limits::burst`] events within [`Limits::period`] are logged. With the next one a storm begins: it is logged that
 //! logging stops (sensor type 10h, offset 01h), and from then on events are counted. At the end of the period, and then of periods
 //! that double up to a day, comes a summary: how many events were withheld, and the last of them, so that the log ends with the truth.
@@ -13,6 +15,8 @@ use std::{
     collections::HashMap,
     time::{Duration, Instant},
 };
+
+use ipmi_wire::record::event::{SENSOR_SPECIFIC, THRESHOLD};
 
 use crate::store::NewRecord;
 
@@ -32,8 +36,8 @@ pub(crate) struct Limits {
     pub(crate) period: Duration,
 }
 
-/// Event type and path; without a path, generator (LE), sensor type and number with the event type.
-type Sensor = ([u8; 2], u8, u8, u8, String);
+/// Event type, a discrete sensor's state, and path; without a path, generator (LE), sensor type and number with the event type.
+type Sensor = ([u8; 2], u8, u8, u8, Option<u8>, String);
 
 /// What becomes of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,11 +70,18 @@ pub(crate) struct Storms {
 /// The sensor that `record` is of; `None` for other records than events.
 fn sensor_of(record: &NewRecord) -> Option<Sensor> {
     let [_, _, 0x02, _, _, _, _, low, high, _, kind, number, event, ..] = record.bytes else { return None };
+    let (event, state) = (event & 0x7F, state_of(record));
     // An object is itself also while ipmid has no number for it.
     Some(match record.path.as_str() {
-        "" => ([low, high], kind, number, event & 0x7F, String::new()),
-        path => ([0, 0], 0, 0, event & 0x7F, path.to_owned()),
+        "" => ([low, high], kind, number, event, state, String::new()),
+        path => ([0, 0], 0, 0, event, state, path.to_owned()),
     })
+}
+
+/// The state that an event of a discrete sensor tells of.
+fn state_of(record: &NewRecord) -> Option<u8> {
+    let [.., event, data, _, _] = record.bytes;
+    (event & 0x7F != THRESHOLD).then_some(data & 0x0F)
 }
 
 impl Storms {
@@ -146,16 +157,18 @@ impl Watch {
 }
 
 /// "Event type logging disabled" (v2.0 table 42-3, type 10h, offset 01h) for the sensor of `record`: event data 2 is the event type,
-/// event data 3 says that all its events are concerned.
+/// event data 3 says that all its events are concerned, or which state and direction it was that went over the limit.
 fn logging_stops(record: &NewRecord) -> NewRecord {
     const EVENT_LOGGING_DISABLED: u8 = 0x10;
-    const SENSOR_SPECIFIC: u8 = 0x6F;
     const BOTH_BYTES_SPECIFIC: u8 = 0xF0;
     const ALL_EVENTS: u8 = 0x20;
+    const ASSERTION: u8 = 0x10;
     let mut bytes = record.bytes;
     let event = bytes[12] & 0x7F;
     bytes[10] = EVENT_LOGGING_DISABLED;
-    bytes[12..].copy_from_slice(&[SENSOR_SPECIFIC, BOTH_BYTES_SPECIFIC | 0x01, event, ALL_EVENTS]);
+    let direction = if bytes[12] & 0x80 == 0 { ASSERTION } else { 0 };
+    let which = state_of(record).map_or(ALL_EVENTS, |state| direction | state);
+    bytes[12..].copy_from_slice(&[SENSOR_SPECIFIC, BOTH_BYTES_SPECIFIC | 0x01, event, which]);
     NewRecord { bytes, ..record.clone() }
 }
 
@@ -204,6 +217,20 @@ mod tests {
         assert_eq!((count(&records[0]), records[0].at), (12, 99));
         assert_eq!(records[0].bytes[10..14], [1, 7, 0x81, 0]);
         assert_eq!(records[1], event(7, 19));
+    }
+
+    #[test]
+    fn wrong_passwords_do_not_hide_a_lockout() {
+        let (mut storms, now) = (Storms::new(LIMITS), Instant::now());
+        let session = |offset: u8| {
+            let bytes = [0, 0, 2, 0, 0, 0, 0, 0x20, 0, 4, 0x2A, 0xF7, 0x6F, 0xF0 | offset, 2, 1];
+            NewRecord { bytes, at: 1, path: "/session".to_owned() }
+        };
+        let verdicts: Vec<_> = (0..10).map(|_| storms.judge(now, session(2))).collect();
+        let Verdict::Begins(record) = &verdicts[8] else { panic!("{:?}", verdicts[8]) };
+        assert_eq!(record.bytes[10..], [0x10, 0xF7, 0x6F, 0xF1, 0x6F, 0x12]);
+        assert_eq!(verdicts[9], Verdict::Withheld);
+        assert_eq!(storms.judge(now, session(3)), Verdict::Log(session(3)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod demo;
 pub mod deny;
 pub mod guest;
+pub mod guest_agent;
 pub mod load;
 pub mod qemu;
 pub mod setup;

@@ -5,12 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ipmi_wire::{CompletionCode, Privilege};
-use rmcp_session::{
-    CipherSuite, Endpoint, Event, Limits, Random, RandomFailed, Request, Secret, Settings, User,
-};
+use ipmi_wire::CompletionCode;
+use rmcp_session::{CipherSuite, Endpoint, Event, Limits, Random, RandomFailed, Request, Settings};
 
-use super::client::{self, Client};
+use super::{
+    administrator::{NAME, PASSWORD, administrator, log_in},
+    client::{self, Client},
+};
 
 /// Predictable random bytes.
 pub(super) struct Dice(pub(super) u64);
@@ -53,16 +54,8 @@ impl Script {
     fn logged_in() -> Self {
         let suites = vec![CipherSuite::Seventeen, CipherSuite::Three];
         let mut endpoint = Endpoint::new(Settings { suites, ..Settings::default() });
-        let user = User {
-            slot: 2,
-            name: b"admin".to_vec(),
-            enabled: true,
-            max_privilege: Some(Privilege::Administrator),
-            sol: true,
-            secret: Secret::new(b"secret").unwrap(),
-        };
-        endpoint.set_users(vec![user], None);
-        let client = Client::new(b"admin", b"secret");
+        endpoint.set_users(vec![administrator()], None);
+        let client = Client::new(NAME, PASSWORD);
         let mut script = Self { endpoint, now: Instant::now(), random: Dice(1), client, pending: Vec::new() };
         script.log_in();
         script
@@ -70,12 +63,7 @@ impl Script {
 
     fn log_in(&mut self) {
         let mut client = self.client.clone();
-        let open = self.ask(&client.open_request());
-        let rakp_1 = client.rakp_1(&open).unwrap();
-        let rakp_2 = self.ask(&rakp_1);
-        let (rakp_3, _) = client.rakp_3(&rakp_2).unwrap();
-        let rakp_4 = self.ask(&rakp_3);
-        assert_eq!(client.finish(&rakp_4), Ok(true));
+        log_in(&mut client, |datagram| self.ask(datagram));
         assert!(matches!(self.endpoint.poll_event(), Some(Event::SessionOpened(_))));
         self.client = client;
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken promise must stop the fuzzer")]
 #![allow(unreachable_pub, reason = "a crate of its own for the fuzzer, a module for the replay")]
 
+mod administrator;
 #[path = "../../../crates/rmcp-session/src/tests/client.rs"]
 #[allow(
     clippy::cast_possible_truncation,
@@ -12,8 +13,10 @@
 mod client;
 mod endpoint;
 mod formats;
+mod records;
 mod sol;
 
 pub use endpoint::session_endpoint;
 pub use formats::{bt_frame, lan_message, rmcp_datagram, sensor_record, vm_stream};
+pub use records::{command_data, fru_image, sel_record};
 pub use sol::sol_session;

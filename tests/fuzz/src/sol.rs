@@ -2,10 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use ipmi_wire::{Privilege, sol};
-use rmcp_session::{CipherSuite, Endpoint, Event, SOL_MEMORY, Secret, Settings, SolParameters, User};
+use ipmi_wire::sol;
+use rmcp_session::{CipherSuite, Endpoint, Event, SOL_MEMORY, Settings, SolParameters};
 
-use super::{client::Client, endpoint::Dice};
+use super::{
+    administrator::{NAME, PASSWORD, administrator, log_in},
+    client::Client,
+    endpoint::Dice,
+};
 
 struct Script {
     endpoint: Endpoint,
@@ -58,16 +62,8 @@ impl Script {
     fn activated() -> Self {
         let (suites, sol) = (vec![CipherSuite::Seventeen], parameters(0x78));
         let mut endpoint = Endpoint::new(Settings { suites, sol, ..Settings::default() });
-        let user = User {
-            slot: 2,
-            name: b"admin".to_vec(),
-            enabled: true,
-            max_privilege: Some(Privilege::Administrator),
-            sol: true,
-            secret: Secret::new(b"secret").unwrap(),
-        };
-        endpoint.set_users(vec![user], None);
-        let client = Client::new(b"admin", b"secret");
+        endpoint.set_users(vec![administrator()], None);
+        let client = Client::new(NAME, PASSWORD);
         let (now, random) = (Instant::now(), Dice(1));
         let mut script = Self { endpoint, now, random, client, waiting: 0, printed: 0 };
         script.log_in();
@@ -80,12 +76,7 @@ impl Script {
 
     fn log_in(&mut self) {
         let mut client = self.client.clone();
-        let open = self.ask(&client.open_request());
-        let rakp_1 = client.rakp_1(&open).unwrap();
-        let rakp_2 = self.ask(&rakp_1);
-        let (rakp_3, _) = client.rakp_3(&rakp_2).unwrap();
-        let rakp_4 = self.ask(&rakp_3);
-        assert_eq!(client.finish(&rakp_4), Ok(true));
+        log_in(&mut client, |datagram| self.ask(datagram));
         self.client = client;
     }
 

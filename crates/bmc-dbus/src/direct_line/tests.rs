@@ -145,3 +145,41 @@ async fn a_line_that_takes_no_calls_is_dialled_anew() {
     }
     soon(line.execute(call(7))).await.unwrap();
 }
+
+/// An ipmid that echoes and tells when a caller has hung up.
+struct TellsEnd(tokio::sync::mpsc::UnboundedSender<()>);
+
+#[zbus::interface(name = "org.ferrite.Ipmi.DirectLine")]
+impl TellsEnd {
+    async fn connect(&self) -> zbus::fdo::Result<OwnedFd> {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let ended = self.0.clone();
+        tokio::spawn(async move {
+            drop(serve(ours, echo).await);
+            let _ = ended.send(());
+        });
+        Ok(std::os::fd::OwnedFd::from(theirs).into())
+    }
+}
+
+#[tokio::test]
+async fn the_line_of_the_bus_before_serves_until_ipmid_is_on_the_new_one_and_is_then_hung_up() {
+    let (before, now) = (PrivateBus::start().unwrap(), PrivateBus::start().unwrap());
+    let (tell, mut ended) = tokio::sync::mpsc::unbounded_channel();
+    let old_ipmid = connect(&before).await;
+    old_ipmid.object_server().at(ipmi::PATH, TellsEnd(tell)).await.unwrap();
+    old_ipmid.request_name(ipmi::SERVICE).await.unwrap();
+    let lines = Lines::default();
+    lines.set(DirectLine::connect(&connect(&before).await).await.unwrap());
+    let line = DirectLine::connect(&connect(&now).await).await.unwrap();
+    let mut presence = line.presence();
+    lines.set(line.clone());
+    soon(lines.best().unwrap().execute(call(7))).await.unwrap();
+    let _ipmid = ipmid(&now).await;
+    while !line.is_direct() {
+        soon(presence.changed()).await;
+    }
+    lines.drop_before();
+    soon(ended.recv()).await;
+    soon(lines.best().unwrap().execute(call(7))).await.unwrap();
+}

@@ -2,7 +2,10 @@
 
 use ipmi_wire::{
     codec::Decode as _,
-    record::sel::{SelBody, SelRecord, SystemEvent},
+    record::{
+        event::sensor_type::SESSION_AUDIT,
+        sel::{SelBody, SelRecord, SystemEvent},
+    },
 };
 
 /// Seconds since 1970 as RFC 3339 writes them.
@@ -85,7 +88,16 @@ const TYPES: &[Type] = &[
         "Watchdog",
         &[(0, "expired"), (1, "hard reset"), (2, "power down"), (3, "power cycle"), (8, "pre-timeout")],
     ),
-    (0x2A, "Session audit", &[(3, "user disabled after bad passwords")]),
+    (
+        SESSION_AUDIT,
+        "Session audit",
+        &[
+            (0, "session opened"),
+            (1, "session closed"),
+            (2, "wrong name or password"),
+            (3, "locked out after bad passwords"),
+        ],
+    ),
 ];
 
 /// Sensor, event, and whether it began or ended.
@@ -127,6 +139,19 @@ const ITEMS: [u8; 4] = [0x05, 0x07, 0x08, 0x0D];
 /// Event logging of one sensor is off: the record has the sensor's object.
 const STORM: (u8, u8) = (0x10, 0x01);
 
+/// User and channel of a session audit event, where they stand in it.
+fn who(event: &SystemEvent) -> String {
+    const BOTH_BYTES_SPECIFIC: u8 = 0xF0;
+    let [offset, user, channel] = event.data;
+    if event.sensor_type != SESSION_AUDIT || offset & 0xF0 != BOTH_BYTES_SPECIFIC {
+        return String::new();
+    }
+    match user & 0x3F {
+        0 => format!(", channel {}", channel & 0x0F),
+        user => format!(", user {user}, channel {}", channel & 0x0F),
+    }
+}
+
 /// Objects of analogue sensors are named after what they measure; those of states are not.
 fn path_names_it(event: &SystemEvent) -> bool {
     event.event_type == 0x01 || (event.sensor_type, event.data[0] & 0x0F) == STORM
@@ -143,7 +168,8 @@ fn what(event: &SystemEvent) -> String {
         0x6F => {
             let states = TYPES.iter().find(|(kind, ..)| *kind == event.sensor_type);
             let text = states.and_then(|(.., states)| states.iter().find(|(state, _)| *state == offset));
-            text.map_or_else(|| format!("state {offset}"), |(_, text)| (*text).to_owned())
+            let text = text.map_or_else(|| format!("state {offset}"), |(_, text)| (*text).to_owned());
+            text + &who(event)
         }
         event_type => format!("event type {event_type:02x}h, state {offset}"),
     }

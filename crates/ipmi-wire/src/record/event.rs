@@ -63,6 +63,19 @@ pub mod entity {
     pub const OPERATING_SYSTEM: u8 = 0x23;
 }
 
+/// What a session audit sensor tells (v2.0 table 42-3, type 2Ah): its offsets. Event data 2 is the user, event data 3 the cause of
+/// a deactivation (bits 5:4) and the channel.
+pub mod session_audit {
+    /// A session was activated.
+    pub const ACTIVATED: u8 = 0x00;
+    /// A session was deactivated.
+    pub const DEACTIVATED: u8 = 0x01;
+    /// A login had a user name or a password that is not valid.
+    pub const INVALID_LOGIN: u8 = 0x02;
+    /// Too many such logins have disabled access.
+    pub const INVALID_PASSWORD_DISABLE: u8 = 0x03;
+}
+
 /// Numbers, on LUN 0, of the discrete sensors that every BMC has. Sensors of the board never get them.
 pub mod number {
     /// The first of them.

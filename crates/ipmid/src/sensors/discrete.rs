@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Instant};
 
 use bmc_dbus::{
     discrete::Kind,
-    names::{power, sel, watchdog},
+    names::{ipmi, power, sel, watchdog},
 };
 use ipmi_wire::record::{
     event::{SENSOR_SPECIFIC, entity, number, sensor_type},
@@ -102,7 +102,7 @@ const OWN: [Own; 9] = [
         .with(OwnSource::Log, 0x0034, 0),
     own(sel::PATH, "System Event", sensor_type::SYSTEM_EVENT, number::SYSTEM_EVENT, entity::CONTROLLER),
     own(
-        "/xyz/openbmc_project/ipmi/session",
+        ipmi::SESSION_AUDIT_PATH,
         "Session Audit",
         sensor_type::SESSION_AUDIT,
         number::SESSION_AUDIT,

@@ -199,7 +199,7 @@ mod tests {
                 What::State { sensor_type, offset, asserted } => {
                     format!("{}{sensor_type:02x}.{offset}", if asserted { "" } else { "!" })
                 }
-                What::Threshold { .. } => panic!("{what:?}"),
+                What::Threshold { .. } | What::Session { .. } => panic!("{what:?}"),
             })
             .collect()
     }

@@ -1,5 +1,5 @@
-//! Where events come from: threshold alarms of whoever has sensors, what powerd tells of the host, and what inventory items and
-//! detectors say of themselves.
+//! Where events come from: threshold alarms of whoever has sensors, what powerd tells of the host, what inventory items and detectors
+//! say of themselves, and LAN channels of logins.
 //!
 //! Sources turn signals into [`Happening`]s and put them into one queue. [`Sources::record`] takes them from there in their order, asks
 //! for the sensor's number and hands the record to the log. While ipmid is away events wait in the queue; as it gets full they are
@@ -8,6 +8,7 @@
 mod alarms;
 mod host;
 mod items;
+mod sessions;
 mod thresholds;
 
 use std::sync::{
@@ -20,7 +21,7 @@ use tokio::{
     sync::{Mutex as Turn, mpsc},
     time::Instant,
 };
-use zbus::Connection;
+use zbus::{Connection, MessageStream};
 
 use crate::{
     log::Log,
@@ -54,6 +55,7 @@ pub(crate) struct Subscriptions {
     numbers: ChangedStream,
     thresholds: thresholds::Signals,
     host: host::Signals,
+    sessions: MessageStream,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -84,6 +86,7 @@ impl Sources {
             numbers: self.numbers.subscribe(connection).await?,
             thresholds: thresholds::subscribe(connection).await?,
             host: host::subscribe(connection).await?,
+            sessions: sessions::subscribe(connection).await?,
         })
     }
 
@@ -95,6 +98,7 @@ impl Sources {
             result = thresholds::follow(self, connection, heard.thresholds) => result,
             result = host::follow(self, connection, heard.host) => result,
             result = items::follow(self, connection) => result,
+            result = sessions::follow(self, heard.sessions) => result,
         }
     }
 

@@ -5,8 +5,8 @@ use std::{thread::sleep, time::Instant};
 use anyhow::{Context as _, ensure};
 use serde_json::json;
 
-use super::{Bench, SENSORS, SETTLE, agent::Agent, millions, report::Target, usage};
-use crate::step::step;
+use super::{Bench, SENSORS, SETTLE, millions, report::Target, usage};
+use crate::{guest_agent::Agent, step::step};
 
 const LIST: &str = "ipmitool -I open sdr elist full";
 
@@ -14,7 +14,8 @@ impl Bench<'_> {
     /// How long the guest takes for the list, beside the processor time of all servers for it: the rest is the guest's.
     pub(super) fn guest(&mut self, rounds: usize) -> anyhow::Result<()> {
         let sockets = self.stack.description().guest.clone().context("the stack has no guest")?;
-        let mut agent = step("the guest boots", || Agent::boots(&sockets.agent))?;
+        let mut agent = Agent::at(sockets.agent);
+        step("the guest boots", || agent.boots())?;
         sleep(SETTLE);
         for round in 1..=rounds {
             step(&format!("guest, round {round} of {rounds}"), || self.guest_list(&mut agent))?;

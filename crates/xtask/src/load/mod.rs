@@ -1,7 +1,7 @@
-//! `cargo xtask load`: what a release build does with commands, logins, consoles, garbage and memory, beside what is wanted.
+//! `cargo xtask load`: what a release build does with commands, logins, consoles, events, garbage and memory, beside what is wanted.
 
-mod agent;
 pub(crate) mod board;
+mod events;
 mod guest;
 pub(crate) mod machine;
 mod options;
@@ -139,6 +139,7 @@ impl<'run> Bench<'run> {
             sleep(IDLE_GROWTH);
             Ok(())
         })?;
+        step("100,000 events", || self.many_events())?;
         step("100,000 mutated datagrams", || self.garbage())
     }
 
@@ -173,6 +174,7 @@ impl<'run> Bench<'run> {
             "per_second",
         )?;
         self.sdr_lists()?;
+        self.events()?;
         self.sol()
     }
 
