@@ -22,6 +22,7 @@ mod policy;
 mod power;
 mod restart;
 mod sel;
+mod sel_clients;
 mod sensors;
 mod sessions;
 mod sol;
