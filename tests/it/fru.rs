@@ -73,3 +73,26 @@ fn half_a_write_and_nonsense_leave_the_device_as_it_was() {
     stack.ctl(&format!("fru write 0 {} --force", nonsense.display()));
     assert_eq!(eeprom(&stack)[..64], [0x5a; 64]);
 }
+
+#[test]
+fn an_image_of_another_tool_reads_in_both_clients_before_and_after_we_build_it_anew() {
+    let stack = Running::start();
+    let image = xtask::workspace::root().join("tests/golden/fru/codings.bin");
+    stack.ctl(&format!("fru write 0 {}", image.display()));
+    let say = |ipmitool: &[&str], other: &[&str]| {
+        let print = stack.ipmitool().ok("fru print 0");
+        let ipmi_fru =
+            freeipmi("ipmi-fru", &stack.description, &["--device-id=0", "--interpret-oem-data"]).stdout;
+        ipmitool.iter().for_each(|word| assert!(print.stdout.contains(word), "no {word}: {print:#?}"));
+        other.iter().for_each(|word| assert!(ipmi_fru.contains(word), "no {word}: {ipmi_fru}"));
+    };
+    let both = ["CH-4711", "Power Supply", "plain text", "SIX BITS", "PSU 1600W", "A1"];
+    // FreeIPMI takes no BCD plus, and ipmitool tells of no power supply.
+    let ipmitool = [&both[..], &["12-34.56", "0123 45-6.7", "00c1ff"]].concat();
+    let other = [&both[..], &["Overall Capacity: 1600 Watts", "Nominal Voltage: 1200 mV"]].concat();
+    say(&ipmitool, &other);
+    // Every area is moved: the chassis area grows.
+    stack.ctl("fru edit 0 chassis.serial_number=CHS-0002-and-longer-than-before chassis.custom2=another");
+    let moved = ["CHS-0002-and-longer-than-before", "another"];
+    say(&[&ipmitool[..], &moved].concat(), &[&other[..], &moved].concat());
+}

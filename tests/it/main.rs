@@ -24,6 +24,7 @@ mod power;
 mod restart;
 mod sdr;
 mod sel;
+mod sel_clients;
 mod sensors;
 mod sessions;
 mod sol;

@@ -1,6 +1,8 @@
 //! Logins that must not succeed, and sessions as they are told.
 
-use crate::support::{Answer, Running, Shell, eventually, shared};
+use system_tests::remote_console::{Login, Session};
+
+use crate::support::{Answer, Running, Shell, eventually, freeipmi, login, shared};
 
 #[test]
 fn a_wrong_password_and_an_unknown_user_are_refused_alike() {
@@ -90,4 +92,33 @@ fn a_client_that_asks_right_after_its_login_finds_its_own_session_every_time() {
     let all = stack.ipmitool().ok("session info all");
     let handles = all.stdout.lines().filter(|line| line.starts_with("user id")).count();
     assert_eq!(handles, 1, "{all:#?}");
+}
+
+#[test]
+fn wrong_names_and_passwords_and_a_lockout_stand_in_the_log_with_user_and_channel() {
+    // Alone: its administrator is locked out.
+    let stack = Running::start();
+    let right = login(&stack, stack.description.port);
+    let refused = |user: &[u8]| {
+        let (user, password) = (user.to_vec(), b"not the password".to_vec());
+        assert!(Session::open(&Login { user, password, persistent: true, ..right.clone() }).is_err());
+    };
+    refused(b"nobody");
+    refused(&right.user);
+    let logged = |stack: &Running, event: &str| {
+        let log: serde_json::Value = serde_json::from_str(&stack.ctl("sel list --json").stdout).unwrap();
+        log.as_array().unwrap().iter().any(|record| record["event"] == event)
+    };
+    eventually("the wrong name", || logged(&stack, "wrong name or password, channel 1"));
+    eventually("the wrong password", || logged(&stack, "wrong name or password, user 2, channel 1"));
+    let list = stack.ipmitool().ok("sel list");
+    assert!(list.stdout.contains("Session Audit"), "{list:#?}");
+    let theirs = freeipmi("ipmi-sel", &stack.description, &["--quiet-cache"]);
+    assert!(theirs.stdout.contains("Invalid Username or Password"), "{theirs:#?}");
+    // The administrator's good logins in between have made the count start anew.
+    for _ in 0..10 {
+        refused(&right.user);
+    }
+    eventually("the lockout", || logged(&stack, "locked out after bad passwords, user 2, channel 1"));
+    assert!(!stack.ipmitool().run("mc info").success, "the right password is refused too");
 }

@@ -113,3 +113,20 @@ fn an_attribute_that_cannot_be_opened_says_why() {
     let error = tree.hwmon().read(&mut i2c(file("temp1_input"))).unwrap_err().to_string();
     assert!(error.contains("temp1_input: Is a directory"), "{error}");
 }
+
+#[test]
+fn text_that_is_no_whole_number_is_no_reading() {
+    let tree = Tree::new();
+    let path = "bus/i2c/devices/4-004c/hwmon/hwmon7/temp1_input";
+    let long = "1".repeat(100_000);
+    for text in
+        ["", "\n", " 1", "1\n\n", "1 2", "1.5", "0x10", "1\0", "--1", "9223372036854775808", "\u{661}", &long]
+    {
+        tree.put(path, text);
+        let error = tree.hwmon().read(&mut i2c(file("temp1_input"))).unwrap_err();
+        assert!(matches!(error, HwmonError::NotANumber { .. }), "{text:?}: {error}");
+        assert!(error.to_string().len() < 1000, "a line of the log");
+    }
+    tree.put(path, "-9223372036854775808\n");
+    assert_eq!(tree.hwmon().read(&mut i2c(file("temp1_input"))).unwrap(), i64::MIN);
+}

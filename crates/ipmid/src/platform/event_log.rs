@@ -6,7 +6,7 @@ use std::{
 };
 
 use bmc_dbus::sel::{EventLogProxy, EventLogSettingsProxy};
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream::select};
 use ipmi_wire::record::sel::LENGTH;
 use tokio::task::JoinSet;
 use zbus::{Connection, proxy::CacheProperties};
@@ -109,7 +109,10 @@ impl DbusEventLog {
     pub async fn start(connection: &Connection, tasks: &mut JoinSet<()>) -> zbus::Result<Self> {
         let log = Self { connection: connection.clone(), ahead: Arc::default() };
         let proxy = EventLogProxy::builder(connection).cache_properties(CacheProperties::No).build().await?;
-        let (mut changes, ahead) = (proxy.receive_changed().await?, Arc::clone(&log.ahead));
+        let ahead = Arc::clone(&log.ahead);
+        // A seld that starts anew may have found its log damaged, and says nothing of that.
+        let owners = proxy.inner().receive_owner_changed().await?.map(drop);
+        let mut changes = select(proxy.receive_changed().await?.map(drop), owners);
         tasks.spawn(async move {
             while changes.next().await.is_some() {
                 lock(&ahead).forget();

@@ -40,6 +40,9 @@ pub enum PlatformError {
     /// Somebody else uses it now.
     #[error("busy")]
     Busy,
+    /// It has no room for more.
+    #[error("full")]
+    Full,
     /// Anything else that went wrong on the way.
     #[error("{0}")]
     Failed(String),
@@ -53,6 +56,7 @@ impl From<PlatformError> for CompletionCode {
             PlatformError::NotPresent => Self::NOT_PRESENT,
             PlatformError::Refused(_) | PlatformError::WriteProtected => Self::NOT_SUPPORTED_IN_STATE,
             PlatformError::Busy => Self::NODE_BUSY,
+            PlatformError::Full => Self::OUT_OF_SPACE,
             PlatformError::Failed(_) => Self::UNSPECIFIED,
         }
     }

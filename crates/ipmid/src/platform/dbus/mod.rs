@@ -88,6 +88,7 @@ pub(crate) fn platform_error(error: &zbus::Error) -> PlatformError {
     let Some((name, text)) = error_reply(error) else { return PlatformError::Failed(error.to_string()) };
     match name.as_str() {
         "org.ferrite.Error.NotPresent" => PlatformError::NotPresent,
+        "org.ferrite.Error.Full" => PlatformError::Full,
         absent if is_absence(absent) || NO_OBJECT.contains(&absent) => PlatformError::Absent("the provider"),
         _ => PlatformError::Refused(if text.is_empty() { name } else { text }),
     }
