@@ -2,6 +2,7 @@
 //!
 //! [`Board`] is the physics and knows no clock, file or socket: [`Board::step`] moves it on. Around it stand [`Tree`], which shows the
 //! sensors as the kernel's hwmon would, and [`serve`], which adds the two sockets. [`control`] is the client of the control socket.
+//! [`i2c`] is for daemons' tests alone: the kernel has no bus that a process could present to another.
 
 mod board;
 mod config;

@@ -110,6 +110,8 @@ pub(super) struct Eeprom {
     i2c: Arc<dyn I2c>,
     /// Whether it answered when it was last asked.
     present: Arc<AtomicBool>,
+    /// Whether the log has been told why the bus cannot be used.
+    told: AtomicBool,
     pause: fn(Duration),
 }
 
@@ -123,7 +125,8 @@ impl Chip {
 impl Eeprom {
     /// The chip on `i2c`; `present` follows whether it answers. `pause` waits between two attempts.
     pub(super) fn new(chip: Chip, i2c: Arc<dyn I2c>, present: Arc<AtomicBool>, pause: fn(Duration)) -> Self {
-        Self { chip, device: format!("/dev/i2c-{}", chip.bus).into(), i2c, present, pause }
+        let device = format!("/dev/i2c-{}", chip.bus).into();
+        Self { chip, device, i2c, present, told: AtomicBool::new(false), pause }
     }
 
     /// One transfer at `offset`: `data` is written there, or `count` bytes are read.
@@ -152,11 +155,20 @@ impl Eeprom {
         }
     }
 
-    /// Remembers what a transfer says of the chip's presence. A bus that is stuck says nothing.
+    /// Remembers what a transfer says of the chip's presence. A bus that is stuck says nothing; one that cannot be used at all is
+    /// told to the log once, for the chip merely seems not to be there.
     fn conclude(&self, done: Result<Vec<u8>, I2cError>) -> io::Result<Vec<u8>> {
         match &done {
-            Ok(_) => self.present.store(true, Ordering::Relaxed),
+            Ok(_) => {
+                self.present.store(true, Ordering::Relaxed);
+                self.told.store(false, Ordering::Relaxed);
+            }
             Err(I2cError::NoAcknowledge) => self.present.store(false, Ordering::Relaxed),
+            Err(error @ (I2cError::Held | I2cError::Failed(_)))
+                if !self.told.swap(true, Ordering::Relaxed) =>
+            {
+                tracing::warn!("{}", self.failure(error));
+            }
             Err(_) => {}
         }
         done.map_err(|error| self.failure(&error))
@@ -164,16 +176,19 @@ impl Eeprom {
 
     fn failure(&self, error: &I2cError) -> io::Error {
         let at = format!("{}-{:04x}", self.chip.bus, self.chip.address);
-        let kind = match error {
-            I2cError::NoAcknowledge => io::ErrorKind::NotFound,
-            I2cError::ArbitrationLost | I2cError::Timeout => io::ErrorKind::TimedOut,
-            I2cError::Held | I2cError::Failed(_) => io::ErrorKind::Other,
-        };
-        let hint = match error {
+        let (kind, hint) = match error {
+            I2cError::NoAcknowledge => (io::ErrorKind::NotFound, String::new()),
+            I2cError::ArbitrationLost | I2cError::Timeout => (io::ErrorKind::TimedOut, String::new()),
             I2cError::Held => {
-                format!("\nhint: with a driver, it is `path = \"/sys/bus/i2c/devices/{at}/eeprom\"`")
+                let file =
+                    format!("\nhint: with a driver, it is `path = \"/sys/bus/i2c/devices/{at}/eeprom\"`");
+                (io::ErrorKind::Other, file)
             }
-            _ => String::new(),
+            I2cError::Failed(_) => {
+                let unit =
+                    "\nhint: ipmid's unit hides the buses until ipmid-i2c.conf is copied to ipmid.service.d";
+                (io::ErrorKind::Other, unit.to_owned())
+            }
         };
         io::Error::new(kind, format!("EEPROM {at}: {error}{hint}"))
     }
@@ -195,9 +210,8 @@ impl Eeprom {
 }
 
 impl Medium for Eeprom {
-    /// Asks once: who looks whether a chip is there does not wait for one that is not.
     fn size(&self) -> io::Result<u16> {
-        self.conclude(self.once(0, &[], 1))?;
+        self.transfer(0, &[], 1)?;
         Ok(self.chip.part.size)
     }
 

@@ -93,9 +93,7 @@ const RENESAS_1: &[(&str, Coefficients)] = &[
     ("temp", direct(1.0, 0.0, 0)),
 ];
 
-/// Maxim's monitors count mV and 1/100 °C; their currents differ.
-const MAX34440: &[(&str, Coefficients)] =
-    &[("vout", direct(1.0, 0.0, 3)), ("iout", direct(1.0, 0.0, 3)), ("temp", direct(1.0, 0.0, 2))];
+/// Maxim's monitor counts mV, 10 mA and 1/100 °C.
 const MAX34451: &[(&str, Coefficients)] =
     &[("vout", direct(1.0, 0.0, 3)), ("iout", direct(1.0, 0.0, 2)), ("temp", direct(1.0, 0.0, 2))];
 
@@ -105,7 +103,6 @@ pub(crate) const PARTS: &[Part] = &[
     Part { types: &["pmbus", "PSU", "CRPS185", "DPS800", "IPSPS", "TPS546D24"], direct: &[] },
     Part { types: &["ISL68220", "ISL68223", "ISL69225", "ISL69243", "ISL69260", "RAA229001", "RAA229004"], direct: RENESAS },
     Part { types: &["ISL68137"], direct: RENESAS_1 },
-    Part { types: &["MAX34440"], direct: MAX34440 },
     Part { types: &["MAX34451"], direct: MAX34451 },
 ];
 

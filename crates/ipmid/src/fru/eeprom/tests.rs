@@ -7,7 +7,6 @@ use super::*;
 
 const BUS: &str = "/dev/i2c-4";
 
-/// The part with 1 ms of nothing between attempts: how many there are is what counts.
 fn chip(text: &str) -> Result<Chip, String> {
     let fields: Fields = toml::from_str(text).map_err(|error| error.to_string())?;
     Chip::try_from(fields)
