@@ -113,9 +113,11 @@ impl Board {
         assert!(status.success(), "no process {pid}");
         let process = PathBuf::from("/proc").join(pid.trim()).join("exe");
         eventually("the machine to be gone", || fs::read_link(&process).is_err());
+        // It outlives the test, as the first one would have.
         let mut machine = Command::new("sh");
-        machine.arg(&self.sockets.power_on).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        machine.spawn().unwrap();
+        machine.args(["-c", "sh \"$0\" &"]).arg(&self.sockets.power_on);
+        machine.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        assert!(machine.status().unwrap().success());
         let start = Instant::now();
         while !self.ipmitool().run("mc info").success {
             assert!(start.elapsed() < BOOT, "the board does not come back");

@@ -83,7 +83,7 @@ fn a_daemon_that_is_killed_comes_back_and_no_other_is_started_again() {
 
 /// The upper non-critical threshold of the board's temperature.
 fn threshold(client: &Ipmitool) -> String {
-    client.ok("sensor get Board_Temp").field("Upper non-critical")
+    client.ok("sensor get Board_Temp").field("Upper Non-Critical")
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn what_was_accepted_before_a_power_cut_is_there_after_it() {
     let after = client.ok("sel list").stdout;
     assert!(after.starts_with(&before), "before: {before}after: {after}");
     eventually("the sensor to be told with its threshold", || {
-        client.run("sensor get Board_Temp").stdout.contains("Upper non-critical    : 71")
+        client.run("sensor get Board_Temp").stdout.contains("Upper Non-Critical    : 71")
     });
     client.ok(&format!("sensor thresh Board_Temp unc {was}"));
 }

@@ -17,8 +17,10 @@ fn what_the_eeprom_holds_is_what_fru_print_shows_and_a_field_that_is_edited_is_o
     assert_eq!(fru.field("Product Part Number"), "EM-2600");
 
     for serial in ["SRV2601", "SRV2600"] {
-        client.ok(&format!("fru edit 0 field p 4 {serial}"));
-        assert_eq!(client.ok("fru print 0").field("Product Serial"), serial);
+        eventually("the field to be changed", || {
+            client.ok(&format!("fru edit 0 field p 4 {serial}"));
+            client.ok("fru print 0").field("Product Serial") == serial
+        });
         board.shell().ok(&format!("grep -q {serial} /sys/bus/i2c/devices/4-0050/eeprom"));
     }
 }

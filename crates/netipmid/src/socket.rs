@@ -1,14 +1,15 @@
 //! The UDP socket: inherited from systemd, or bound here.
 
 use std::{
+    ffi::OsString,
     io,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
-    os::fd::AsFd as _,
+    os::{fd::AsFd as _, unix::ffi::OsStrExt as _},
 };
 
 use anyhow::Context as _;
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, setsockopt, socket, sockopt,
+    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, getsockopt, setsockopt, socket, sockopt,
 };
 use tokio::io::{
     Interest,
@@ -42,9 +43,8 @@ impl Socket {
             ),
         };
         if let Some(device) = &config.device {
-            let device = std::ffi::OsString::from(device);
-            setsockopt(&socket, sockopt::BindToDevice, &device)
-                .with_context(|| format!("cannot bind to {device:?}"))?;
+            let device = OsString::from(device);
+            take_only(&socket, &device).with_context(|| format!("cannot bind to {device:?}"))?;
         }
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
@@ -99,6 +99,18 @@ fn bind_to(listen: SocketAddr) -> nix::Result<UdpSocket> {
     }
     bind(std::os::fd::AsRawFd::as_raw_fd(&fd), &SockaddrStorage::from(listen))?;
     Ok(fd.into())
+}
+
+/// Has `socket` take only what arrives on `device`.
+///
+/// Without CAP_NET_RAW the kernel lets that be said once of a socket, and systemd's outlives the netipmid that said it.
+fn take_only(socket: &UdpSocket, device: &OsString) -> nix::Result<()> {
+    let bound = getsockopt(socket, sockopt::BindToDevice)?;
+    // The kernel gives the name with its zero.
+    if bound.as_bytes().split(|byte| *byte == 0).next() == Some(device.as_bytes()) {
+        return Ok(());
+    }
+    setsockopt(socket, sockopt::BindToDevice, device)
 }
 
 /// A client's address as people know it: IPv4 on a dual-stack socket arrives as `::ffff:a.b.c.d`, and limits per IPv6 network

@@ -151,7 +151,7 @@ fn qemu(image: &str, port: u16) -> Result<String> {
     Ok(format!(
         "cd /shared && exec qemu-system-arm -M ast2600-evb -accel tcg -m 1G -display none -no-reboot -pidfile qemu.pid \
          -kernel vmlinuz -dtb board.dtb -initrd '{image}' \
-         -append 'console=ttyS4,115200 net.ifnames=0 systemd.show_status=1 systemd.journald.forward_to_console=1' \
+         -append 'console=ttyS4,115200 net.ifnames=0 systemd.getty_auto=no systemd.show_status=1 systemd.journald.forward_to_console=1' \
          {serial} -qmp unix:qmp.sock,server=on,wait=off -qmp unix:host-qmp.sock,server=on,wait=off \
          -qtest unix:qtest.sock,server=on,wait=off -qtest-log none \
          -nic user,model=ftgmac100,hostfwd=udp:127.0.0.1:{port}-:623,hostfwd=udp:{own_address}:623-:623 {parts}",
