@@ -9,3 +9,4 @@ pub mod setup;
 pub mod step;
 pub mod test;
 pub mod workspace;
+pub mod yocto;

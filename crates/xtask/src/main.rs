@@ -8,7 +8,7 @@ struct Subcommand {
     run: fn(Vec<OsString>) -> anyhow::Result<()>,
 }
 
-const SUBCOMMANDS: [Subcommand; 6] = [
+const SUBCOMMANDS: [Subcommand; 7] = [
     Subcommand { name: "setup", about: "install what building and testing need", run: xtask::setup::main },
     Subcommand {
         name: "demo",
@@ -29,6 +29,11 @@ const SUBCOMMANDS: [Subcommand; 6] = [
         name: "load",
         about: "what a release build takes in time, processor and memory, beside its targets",
         run: xtask::load::main,
+    },
+    Subcommand {
+        name: "yocto",
+        about: "the crates that the Yocto layer's recipe fetches",
+        run: xtask::yocto::main,
     },
     Subcommand { name: "deny", about: "licences and duplicates of the dependencies", run: xtask::deny::main },
 ];

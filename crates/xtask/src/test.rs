@@ -8,6 +8,7 @@ use crate::{
     deny, qemu, setup,
     step::step,
     workspace::{cargo, run},
+    yocto,
 };
 
 const USAGE: &str = "\
@@ -44,6 +45,7 @@ pub fn main(arguments: Vec<OsString>) -> anyhow::Result<()> {
     let start = Instant::now();
     step("setting up", setup::setup)?;
     step("checking licences and duplicates", deny::check)?;
+    yocto::lint()?;
     for (what, words) in CHECKS {
         step(what, || run(cargo().args(words)))?;
     }
