@@ -38,6 +38,9 @@ inherit useradd
 export CARGO_PROFILE_RELEASE_STRIP = "none"
 export CARGO_PROFILE_RELEASE_DEBUG = "line-tables-only"
 
+# Thumb-2, which OpenBMC's tune of the AST2600 does not ask for: a third less flash for the same program.
+RUSTFLAGS:append:armv7a = " -Ctarget-feature=+thumb-mode"
+
 # What is served, by the names that OpenBMC's own recipes have for it.
 RMCPP_IFACE ?= "eth0"
 KCS_DEVICE ?= "ipmi-kcs3"
