@@ -6,6 +6,7 @@ mod guest;
 pub mod load;
 pub mod qemu;
 pub mod setup;
+pub mod size;
 pub mod step;
 pub mod test;
 pub mod workspace;

@@ -8,7 +8,7 @@ struct Subcommand {
     run: fn(Vec<OsString>) -> anyhow::Result<()>,
 }
 
-const SUBCOMMANDS: [Subcommand; 7] = [
+const SUBCOMMANDS: [Subcommand; 8] = [
     Subcommand { name: "setup", about: "install what building and testing need", run: xtask::setup::main },
     Subcommand {
         name: "demo",
@@ -29,6 +29,11 @@ const SUBCOMMANDS: [Subcommand; 7] = [
         name: "load",
         about: "what a release build takes in time, processor and memory, beside its targets",
         run: xtask::load::main,
+    },
+    Subcommand {
+        name: "size",
+        about: "what the executable takes of the flash, for each processor, beside its budget",
+        run: xtask::size::main,
     },
     Subcommand {
         name: "yocto",

@@ -2,6 +2,7 @@
 
 mod board;
 pub(crate) mod cache;
+pub(crate) mod cross;
 mod image;
 pub(crate) mod tool_root;
 
@@ -33,7 +34,7 @@ const USAGE: &str = "\
 usage: cargo xtask qemu [test] [--detach --json] [--stop] [--port N]
 
 Cross-builds Ferrite for armv7, packs it with systemd and D-Bus into an image, boots QEMU's ast2600-evb on it, and prints the
-ipmitool lines that reach it. The first run makes a tool root of about 1.6 GB in the cache ($XDG_CACHE_HOME/ferrite).
+ipmitool lines that reach it. The first run makes a tool root of about 1.8 GB in the cache ($XDG_CACHE_HOME/ferrite).
 
   test             boot the board, run tests/silicon against it, end it
   --detach --json  return when the board answers, and print one JSON object: host, port, user, password, qmp, console, pid
@@ -64,7 +65,7 @@ pub fn main(arguments: Vec<OsString>) -> Result<()> {
     let account = image::Account { name: USER, password: &password };
     let tools = ToolRoot::prepare()?;
     let kernel = tools.kernel()?;
-    let ferrite = tools.build_ferrite()?;
+    let ferrite = tools.build_ferrite(&cross::AST2600)?.stripped;
     private_directory(&work)?;
     let image = image::build(&tools, &kernel, &ferrite, &account, &work)?;
     let port = match options.port {
