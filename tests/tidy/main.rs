@@ -11,3 +11,4 @@ mod bus;
 mod crates;
 mod dependencies;
 mod files;
+mod yocto;

@@ -8,6 +8,8 @@ pub mod guest_agent;
 pub mod load;
 pub mod qemu;
 pub mod setup;
+pub mod size;
 pub mod step;
 pub mod test;
 pub mod workspace;
+pub mod yocto;

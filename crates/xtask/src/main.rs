@@ -8,7 +8,7 @@ struct Subcommand {
     run: fn(Vec<OsString>) -> anyhow::Result<()>,
 }
 
-const SUBCOMMANDS: [Subcommand; 7] = [
+const SUBCOMMANDS: [Subcommand; 9] = [
     Subcommand { name: "setup", about: "install what building and testing need", run: xtask::setup::main },
     Subcommand {
         name: "demo",
@@ -34,6 +34,16 @@ const SUBCOMMANDS: [Subcommand; 7] = [
         name: "bench",
         about: "Ferrite beside OpenIPMI's ipmi_sim, and the hot paths in instructions",
         run: xtask::bench::main,
+    },
+    Subcommand {
+        name: "size",
+        about: "what the executable takes of the flash, for each processor, beside its budget",
+        run: xtask::size::main,
+    },
+    Subcommand {
+        name: "yocto",
+        about: "the crates that the Yocto layer's recipe fetches",
+        run: xtask::yocto::main,
     },
     Subcommand { name: "deny", about: "licences and duplicates of the dependencies", run: xtask::deny::main },
 ];

@@ -15,7 +15,7 @@ pub(crate) struct Package {
     pub(crate) purpose: &'static str,
 }
 
-const PACKAGES: [Package; 11] = [
+const PACKAGES: [Package; 13] = [
     Package { name: "libsystemd-dev", purpose: "the daemons' readiness, sockets and journal" },
     Package { name: "pkg-config", purpose: "finds libsystemd" },
     Package { name: "dbus", purpose: "dbus-daemon, the bus of demo and tests" },
@@ -30,6 +30,11 @@ const PACKAGES: [Package; 11] = [
     Package { name: "iproute2", purpose: "ip, which makes the interfaces of networkd's test" },
     Package { name: "mount", purpose: "the emulated board's tool root is mounted in a namespace of its own" },
     Package { name: "mmdebstrap", purpose: "the emulated board's tool root and root file system" },
+    Package {
+        name: "squashfs-tools",
+        purpose: "mksquashfs, which says what the executable takes of the flash",
+    },
+    Package { name: "python3-venv", purpose: "an environment of its own for the Yocto layer's linter" },
 ];
 
 const USAGE: &str = "\

@@ -5,9 +5,10 @@ use std::{ffi::OsString, time::Instant};
 use anyhow::bail;
 
 use crate::{
-    deny, qemu, setup,
+    deny, qemu, setup, size,
     step::step,
     workspace::{cargo, run},
+    yocto,
 };
 
 const USAGE: &str = "\
@@ -16,7 +17,7 @@ the emulated board too
 
 usage: cargo xtask test [--without-board]
 
-  --without-board  leave out the emulated AST2600, which takes some minutes
+  --without-board  leave out the emulated AST2600 and the executable's size, which take some minutes
 ";
 
 /// One check: its name and the words after `cargo`.
@@ -44,10 +45,12 @@ pub fn main(arguments: Vec<OsString>) -> anyhow::Result<()> {
     let start = Instant::now();
     step("setting up", setup::setup)?;
     step("checking licences and duplicates", deny::check)?;
+    yocto::lint()?;
     for (what, words) in CHECKS {
         step(what, || run(cargo().args(words)))?;
     }
     if board {
+        step("weighing the executable", || size::main(Vec::new()))?;
         step("testing on the emulated AST2600", || qemu::main(vec!["test".into()]))?;
     }
     println!("all checks passed in {:.0} s", start.elapsed().as_secs_f64());

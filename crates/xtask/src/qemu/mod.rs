@@ -2,6 +2,7 @@
 
 mod board;
 pub(crate) mod cache;
+pub(crate) mod cross;
 mod image;
 mod parts;
 pub(crate) mod tool_root;
@@ -72,7 +73,7 @@ pub fn main(arguments: Vec<OsString>) -> Result<()> {
     let kernel = tools.kernel()?;
     let ferrite = match options.executable {
         Some(file) => file,
-        None => tools.build_ferrite()?,
+        None => tools.build_ferrite(&cross::AST2600)?.stripped,
     };
     private_directory(&work)?;
     let image = image::build(&tools, &kernel, &ferrite, &account, &work)?;

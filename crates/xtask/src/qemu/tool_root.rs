@@ -1,6 +1,6 @@
-//! The tool root: a Debian directory tree with the armv7 cross toolchain, QEMU and the BMC kernel.
+//! The tool root: a Debian directory tree with the cross toolchains, QEMU and the BMC kernel.
 //!
-//! The machine's own Rust has no armv7 standard library, and its QEMU may be too old or absent. Rather than change the machine,
+//! The machine's own Rust has no standard library for a BMC, and its QEMU may be too old or absent. Rather than change the machine,
 //! everything comes from one Debian release into one directory under the cache, where commands run by chroot.
 
 use std::{
@@ -11,10 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use super::cache;
-use crate::{
-    step::step,
-    workspace::{self, run},
-};
+use crate::workspace::{self, run};
 
 /// The release of both the tool root and the BMC's root: libc and libsystemd must agree between them.
 pub(crate) const RELEASE: &str = "trixie";
@@ -31,8 +28,12 @@ const PACKAGES: &[&str] = &[
     "gcc-arm-linux-gnueabihf",
     "libc6-dev:armhf",
     "libsystemd-dev:armhf",
+    "gcc-arm-linux-gnueabi",
+    "libc6-dev:armel",
+    "libsystemd-dev:armel",
     "pkgconf",
     "qemu-system-arm",
+    "qemu-user",
     "device-tree-compiler",
     "kmod",
     "cpio",
@@ -41,8 +42,6 @@ const PACKAGES: &[&str] = &[
     "xz-utils",
     "e2fsprogs",
 ];
-
-const TARGET: &str = "armv7-unknown-linux-gnueabihf";
 
 /// A tool root that is ready.
 pub(crate) struct ToolRoot {
@@ -74,7 +73,7 @@ impl ToolRoot {
                 let script = workspace::root().join("crates/xtask/src/qemu/kernel.sh");
                 let mut mmdebstrap = super::as_root("mmdebstrap");
                 mmdebstrap
-                    .args(["--variant=apt", "--architectures=amd64,armhf"])
+                    .args(["--variant=apt", "--architectures=amd64,armhf,armel"])
                     .arg(format!("--include={}", PACKAGES.join(",")))
                     // The package lists are only there while mmdebstrap works; the kernel is unpacked, not installed.
                     .arg(format!("--customize-hook=upload '{}' /tmp/kernel.sh", script.display()))
@@ -120,29 +119,8 @@ impl ToolRoot {
         Ok(command)
     }
 
-    /// Cross-builds the `ferrite` executable for armv7 and gives its path.
-    ///
-    /// The AST2600's cores have sixteen floating-point registers and no NEON. Debian's compiler takes thirty-two for granted, in the
-    /// standard library that it ships too (parsing an `f64` there is an illegal instruction), so the library is built here.
-    pub(crate) fn build_ferrite(&self) -> Result<PathBuf> {
-        self.trust_the_machines_certificates()?;
-        let shared = cache::root()?.join("armv7");
-        let script = format!(
-            "export CARGO_HOME=/shared/cargo CARGO_TARGET_DIR=/shared/target PKG_CONFIG_ALLOW_CROSS=1 PKG_CONFIG=/usr/bin/pkgconf \
-             PKG_CONFIG_LIBDIR=/usr/lib/arm-linux-gnueabihf/pkgconfig \
-             CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_LINKER=arm-linux-gnueabihf-gcc \
-             RUSTC_BOOTSTRAP=1 RUSTFLAGS='-C target-feature=-d32,-neon'; \
-             cd /src && cargo build --locked --release --target {TARGET} -Z build-std=std,panic_abort --package ferrite; \
-             arm-linux-gnueabihf-objdump --disassemble /shared/target/{TARGET}/release/ferrite \
-             | grep --max-count=1 --word-regexp --extended-regexp 'd1[6-9]|d2[0-9]|d3[01]' \
-             && {{ echo 'the executable uses floating-point registers that the AST2600 does not have' >&2; exit 1; }} || true"
-        );
-        step("ferrite for armv7 (release)", || run(&mut self.command(&shared, &script)?))?;
-        Ok(shared.join(format!("target/{TARGET}/release/ferrite")))
-    }
-
     /// cargo inside the root reaches its registry through whatever the machine trusts.
-    fn trust_the_machines_certificates(&self) -> Result<()> {
+    pub(super) fn trust_the_machines_certificates(&self) -> Result<()> {
         for file in ["etc/ssl/certs/ca-certificates.crt", "etc/resolv.conf"] {
             let from = Path::new("/").join(file);
             if from.exists() {

@@ -1,0 +1,3 @@
+# Ferrite in the place of phosphor-ipmi-net, and of phosphor-ipmi-host with its providers and a bridge to the host's interface.
+FEATURE_INSTALL:remove:evb-ast2600 = "phosphor-ipmi-net virtual-obmc-host-ipmi-hw"
+IMAGE_INSTALL:append:evb-ast2600 = " packagegroup-ferrite packagegroup-ferrite-openbmc"
