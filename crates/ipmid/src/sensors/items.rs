@@ -28,6 +28,9 @@ struct Item {
     cell: Arc<ItemCell>,
 }
 
+/// An item that is a discrete sensor: path, kind, entity, states.
+pub(super) type FoundItem<'a> = (&'a str, &'static Kind, Option<(u8, u8)>, &'a Arc<ItemCell>);
+
 /// An item's states, which the bus writes and handlers read.
 #[derive(Debug)]
 pub(crate) struct ItemCell {
@@ -121,10 +124,8 @@ impl Items {
         self.providers.values().for_each(|life| life.vanish());
     }
 
-    /// Those that are discrete sensors, by path: path, kind, entity, states.
-    pub(super) fn all(
-        &self,
-    ) -> impl Iterator<Item = (&str, &'static Kind, Option<(u8, u8)>, &Arc<ItemCell>)> + Clone {
+    /// Those that are discrete sensors, by path.
+    pub(super) fn all(&self) -> impl Iterator<Item = FoundItem<'_>> + Clone {
         self.objects.iter().filter_map(|(path, item)| {
             Some((path.as_str(), item.cell.object().kind()?, item.facts.entity, &item.cell))
         })

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use bmc_dbus::{discovery::Event, names::sensors as names};
+use bmc_dbus::{discovery::Event, discrete::ROOTS, names::sensors as names};
 
 use super::{
     AddedRecords, Contains, Discrete, Facts, History, MAX_SENSORS, Numbers, RecordChange, RecordRefused,
@@ -15,7 +15,7 @@ use super::{
     associations,
     discrete::own_sensors,
     facts::Properties,
-    items::Items,
+    items::{FoundItem, Items},
     names::Names,
     reading::{Provider, ReadingCell},
     snapshot::locators,
@@ -31,7 +31,8 @@ pub struct Model {
     objects: BTreeMap<String, Object>,
     providers: HashMap<Arc<str>, Arc<Provider>>,
     numbers: Numbers,
-    items: Items,
+    /// Below each root of [`ROOTS`]: a provider lists its objects root by root.
+    items: [Items; ROOTS.len()],
     frus: Vec<FruDevice>,
     /// What its vendor says that the board is made of.
     contains: Vec<Contains>,
@@ -197,9 +198,9 @@ impl Model {
         }
     }
 
-    /// Something became of inventory items or detectors.
-    pub fn apply_to_items(&mut self, event: Event) {
-        self.dirty |= self.items.apply(event);
+    /// Something became of inventory items or detectors below `ROOTS[root]`.
+    pub fn apply_to_items(&mut self, root: usize, event: Event) {
+        self.dirty |= self.items.get_mut(root).is_some_and(|items| items.apply(event));
     }
 
     /// `provider` left the bus. Its sensors stay, unavailable.
@@ -212,7 +213,7 @@ impl Model {
     /// The bus went away, and with it all providers.
     pub fn all_gone(&mut self) {
         self.providers.values().for_each(|life| life.vanish());
-        self.items.all_gone();
+        self.items.iter().for_each(Items::all_gone);
     }
 
     /// These FRU devices exist.
@@ -231,7 +232,7 @@ impl Model {
             tracing::warn!("{} of {count} sensors are passed over", count - MAX_SENSORS);
         }
         let present = present.take(MAX_SENSORS);
-        let items = self.items.all().map(|(path, ..)| path);
+        let items = all_items(&self.items).map(|(path, ..)| path);
         let assigned = self.numbers.assign(present.clone().map(|(path, _)| path.as_str()).chain(items));
         let mut present: Vec<_> =
             present.filter_map(|(path, object)| Some((self.numbers.get(path)?, path, object))).collect();
@@ -266,11 +267,16 @@ impl Model {
 
     /// Items get their names last: a sensor that has the name already keeps it.
     fn discrete_items(&self, names: &mut Names) -> impl Iterator<Item = Arc<Discrete>> {
-        self.items.all().filter_map(|(path, kind, entity, cell)| {
+        all_items(&self.items).filter_map(|(path, kind, entity, cell)| {
             let (address, name) = (self.numbers.get(path)?, names.take(path));
             Some(Arc::new(Discrete::item(path, address, kind, entity, cell.clone(), name)))
         })
     }
+}
+
+/// Those below any root.
+fn all_items(items: &[Items]) -> impl Iterator<Item = FoundItem<'_>> + Clone {
+    items.iter().flat_map(Items::all)
 }
 
 #[cfg(test)]

@@ -166,8 +166,8 @@ impl DbusSensors {
                     Some(event) => self.apply(event),
                     None => return Ok(()),
                 },
-                Some(event) = inventory.next() => lock(&self.shared.model).apply_to_items(event),
-                Some(event) = detectors.next() => lock(&self.shared.model).apply_to_items(event),
+                Some(event) = inventory.next() => lock(&self.shared.model).apply_to_items(0, event),
+                Some(event) = detectors.next() => lock(&self.shared.model).apply_to_items(1, event),
                 () = sleep_until(publish_at) => {
                     publish_at = None;
                     self.publish();

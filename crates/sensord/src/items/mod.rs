@@ -83,9 +83,10 @@ impl State {
     fn see(&mut self, seen: Seen, kind: &ItemKind) {
         match seen {
             Seen::Line(active) => {
-                let opens = active && self.active != Some(true);
-                let manual = matches!(kind, ItemKind::Intrusion { manual: true });
-                self.tripped = opens || self.tripped && (manual || active);
+                if let ItemKind::Intrusion { manual } = kind {
+                    let opens = active && self.active != Some(true);
+                    self.tripped = opens || self.tripped && (*manual || active);
+                }
                 self.active = Some(active);
             }
             Seen::Alarms(health) => {
@@ -286,7 +287,7 @@ mod tests {
             Seen::Alarms(None),
             Seen::Line(false),
         ];
-        let shown = |present, health| Some(View { present, health, open: present });
+        let shown = |present, health| Some(View { present, health, open: false });
         let fine = Health::default();
         let expected =
             [None, shown(true, fine), shown(true, broken), shown(true, broken), shown(false, fine)];

@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use bmc_daemon::ChannelMedium;
 use bmc_dbus::{
     discovery::{Event, Interfaces},
+    discrete::ROOTS,
     names::{chassis, inventory, sensors as names},
 };
 use ipmi_wire::{
@@ -79,19 +80,27 @@ impl World {
                 })
                 .collect()
         };
-        let objects = items.iter().map(|(path, interfaces)| ((*path).to_owned(), clone(interfaces)));
-        self.happens(Event::Loaded { provider: PROVIDER.into(), objects: objects.collect() });
+        let objects = items.iter().map(|(path, interfaces)| ((*path).to_owned(), interfaces));
+        let objects: HashMap<_, _> = objects.collect();
+        // A provider lists its objects root by root.
+        for (root, (under, _)) in ROOTS.iter().enumerate() {
+            let below = objects.iter().filter(|(path, _)| path.starts_with(under));
+            let below = below.map(|(path, interfaces)| (path.clone(), clone(interfaces))).collect();
+            self.model.apply_to_items(root, Event::Loaded { provider: PROVIDER.into(), objects: below });
+        }
+        *self.board.sensors.lock().unwrap() = self.model.rebuild(1000).0;
     }
 
-    fn happens(&mut self, event: Event) {
-        self.model.apply_to_items(event);
+    fn happens(&mut self, root: usize, event: Event) {
+        self.model.apply_to_items(root, event);
         *self.board.sensors.lock().unwrap() = self.model.rebuild(1000).0;
     }
 
     fn changes(&mut self, path: &str, interface: &str, property: &str, value: OwnedVariant) {
         let (provider, path, interface) = (PROVIDER.into(), path.to_owned(), interface.to_owned());
         let properties = properties(&[(property, value)]);
-        self.happens(Event::Changed { provider, path, interface, properties });
+        let root = ROOTS.iter().position(|(root, _)| path.starts_with(root)).unwrap();
+        self.happens(root, Event::Changed { provider, path, interface, properties });
     }
 
     async fn ask(&self, command: u8, data: &[u8]) -> Result<Vec<u8>, u8> {
@@ -131,7 +140,7 @@ async fn a_supply_shows_its_states_and_has_none_when_it_is_pulled() {
     assert_eq!(world.ask(EVENT_STATUS, &[1]).await.unwrap(), [0xC0, 0x03, 0, 0, 0]);
     world.changes(PSU, inventory::ITEM, "Present", false.into());
     assert_eq!(world.states(1).await, 0);
-    world.happens(Event::Gone { provider: PROVIDER.into() });
+    world.happens(0, Event::Gone { provider: PROVIDER.into() });
     assert_eq!(world.ask(READING, &[1]).await.unwrap(), [0, 0xE0, 0, 0x80]);
 }
 
@@ -151,15 +160,15 @@ async fn an_item_keeps_its_number_and_one_that_is_removed_has_no_record() {
     let mut world = World::with(&[(LID, lid()), (PSU, supply())]);
     assert_eq!(world.ask(TYPE, &[1]).await.unwrap(), [0x05, 0x6F], "by path");
     let (provider, interfaces) = (PROVIDER.into(), vec![chassis::INTRUSION.to_owned()]);
-    world.happens(Event::Removed { provider, path: LID.to_owned(), interfaces });
+    world.happens(1, Event::Removed { provider, path: LID.to_owned(), interfaces });
     assert_eq!(world.ask(READING, &[1]).await, Err(0xCB));
     assert_eq!(world.states(2).await, 0x0001);
     let numbers = world.model.numbers().clone();
     let mut again = Model::new(numbers);
-    again.apply_to_items(Event::Loaded {
-        provider: PROVIDER.into(),
-        objects: [(PSU.to_owned(), supply())].into(),
-    });
+    again.apply_to_items(
+        0,
+        Event::Loaded { provider: PROVIDER.into(), objects: [(PSU.to_owned(), supply())].into() },
+    );
     again.rebuild(1);
     assert_eq!(again.numbers().get(PSU), world.model.numbers().get(PSU), "also after a restart");
 }
