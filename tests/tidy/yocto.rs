@@ -20,9 +20,9 @@ fn value(variable: &str) -> String {
         line.strip_prefix(variable)
             .is_some_and(|rest| rest.starts_with(" = \"") || rest.starts_with(" += \""))
     };
-    let mut rest = recipe.lines().skip_while(|line| !is_it(line));
+    let rest = recipe.lines().skip_while(|line| !is_it(line));
     let mut text = String::new();
-    while let Some(line) = rest.next() {
+    for line in rest {
         text.push_str(line.trim_end_matches('\\'));
         if !line.ends_with('\\') {
             break;

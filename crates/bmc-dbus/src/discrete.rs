@@ -118,7 +118,7 @@ impl Object {
         }
         for (fact, of, property, values) in FACTS {
             if of == interface
-                && let Some(word) = properties.get(property).and_then(|value| last_word(value))
+                && let Some(word) = properties.get(property).and_then(last_word)
             {
                 self.told |= fact.bit();
                 self.holds &= !fact.bit();

@@ -73,7 +73,7 @@ async fn serve_item(connection: &Connection, shown: Shown) -> zbus::Result<()> {
             server.at(path, PowerSystemInputs(shown)).await?;
             server.at(path, PowerSupply).await?;
         }
-        ItemKind::Cpu => drop(server.at(path, Cpu).await?),
+        ItemKind::Cpu => _ = server.at(path, Cpu).await?,
         ItemKind::Intrusion { .. } => drop(server.at(path, Intrusion(shown)).await?),
     }
     Ok(())

@@ -155,7 +155,7 @@ fn qemu(image: &str, port: u16) -> Result<String> {
          {serial} -qmp unix:qmp.sock,server=on,wait=off -qmp unix:host-qmp.sock,server=on,wait=off \
          -qtest unix:qtest.sock,server=on,wait=off -qtest-log none \
          -nic user,model=ftgmac100,hostfwd=udp:127.0.0.1:{port}-:623,hostfwd=udp:{own_address}:623-:623 {parts}",
-         own_address = own_address(port),
+        own_address = own_address(port),
         serial = serial.join(" "),
         parts = parts::options()?,
     ))

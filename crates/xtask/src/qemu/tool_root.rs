@@ -11,7 +11,10 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use super::cache;
-use crate::workspace::{self, run};
+use crate::{
+    step::step,
+    workspace::{self, run},
+};
 
 /// The release of both the tool root and the BMC's root: libc and libsystemd must agree between them.
 pub(crate) const RELEASE: &str = "trixie";
