@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -27,8 +27,8 @@ const PATIENCE: u8 = 5;
 /// What `cargo xtask qemu test` tells.
 #[derive(Deserialize)]
 pub(crate) struct Board {
+    host: Ipv4Addr,
     port: u16,
-    own_address: String,
     user: String,
     password_file: PathBuf,
     pub(crate) sockets: Sockets,
@@ -65,7 +65,7 @@ impl Board {
     /// An administrator outside.
     pub(crate) fn ipmitool(&self) -> Ipmitool {
         Ipmitool {
-            host: "127.0.0.1".into(),
+            host: self.host.to_string(),
             port: self.port,
             user: self.user.clone(),
             password: self.password(),
@@ -74,15 +74,10 @@ impl Board {
         }
     }
 
-    /// The same at the port that the BMC itself knows, as Serial over LAN needs.
-    pub(crate) fn ipmitool_at_its_port(&self) -> Ipmitool {
-        Ipmitool { host: self.own_address.clone(), port: 623, ..self.ipmitool() }
-    }
-
     /// A session of the client of our own.
     pub(crate) fn session(&self) -> Session {
         let login = Login {
-            address: SocketAddr::from(([127, 0, 0, 1], self.port)),
+            address: SocketAddr::from((self.host, self.port)),
             user: self.user.clone().into_bytes(),
             password: self.password().into_bytes(),
             suite: Suite::from_number(17).unwrap(),

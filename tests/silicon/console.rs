@@ -16,7 +16,7 @@ fn ipmitool_sol_shows_what_the_host_prints_and_the_host_reads_what_is_typed() {
     let board = Board::get();
     let mut host = UnixStream::connect(&board.sockets.host_uart).unwrap();
     host.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let mut terminal = Terminal::start(&board.ipmitool_at_its_port().command("sol activate"));
+    let mut terminal = Terminal::start(&board.ipmitool().command("sol activate"));
     terminal.wait_for("SOL Session operational");
     host.write_all(b"\r\nemulated host login: ").unwrap();
     terminal.wait_for("emulated host login: ");

@@ -52,7 +52,7 @@ fn a_linux_host_finds_the_emulated_bmc_by_itself_and_its_ipmitool_agrees_with_th
     let directory = tempfile::tempdir().unwrap();
     let socket = |name: &str| directory.path().join(name);
     let bridge = VmBridge::listen(&socket("interface")).unwrap();
-    bridge.serve(board.host());
+    let bridge = bridge.serve(board.host());
     let sockets = Sockets {
         host_interface: socket("interface"),
         console: socket("console"),
@@ -60,7 +60,7 @@ fn a_linux_host_finds_the_emulated_bmc_by_itself_and_its_ipmitool_agrees_with_th
         agent: socket("agent"),
         qmp: socket("qmp"),
     };
-    let _machine = Guest::prepare().unwrap().start(&sockets).unwrap();
+    let machine = Guest::prepare().unwrap().start(&sockets).unwrap();
     let mut linux = Agent::new(sockets.agent);
     linux.boots();
     eventually("the driver to find the BMC", || linux.run("test -c /dev/ipmi0").success);
@@ -78,4 +78,7 @@ fn a_linux_host_finds_the_emulated_bmc_by_itself_and_its_ipmitool_agrees_with_th
     eventually("the host's event to be in the log", || {
         lan.ok("sel elist").stdout.contains("Upper Critical going high")
     });
+    // Its end of the registers is free for the next.
+    drop(machine);
+    bridge.join().unwrap().unwrap();
 }

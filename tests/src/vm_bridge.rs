@@ -36,16 +36,9 @@ impl VmBridge {
         Ok(Self { listener })
     }
 
-    /// Serves machines, one after the other, with `host`; gives up, with a line of why, when the registers are gone.
-    pub fn serve(self, mut host: KcsHost) -> thread::JoinHandle<()> {
-        thread::spawn(move || {
-            for stream in self.listener.incoming().flatten() {
-                if let Err(error) = serve(stream, &mut host) {
-                    eprintln!("the bridge ends: {error:#}");
-                    return;
-                }
-            }
-        })
+    /// Serves the machine that connects with `host`, until it is off.
+    pub fn serve(self, mut host: KcsHost) -> thread::JoinHandle<Result<()>> {
+        thread::spawn(move || serve(self.listener.accept()?.0, &mut host))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddrV4},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -65,13 +65,13 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    /// Starts QEMU on `image` with fresh disks; UDP `port` of the loopback interface is the board's port 623.
+    /// Starts QEMU on `image` with fresh disks; `address` is the board's UDP port 623.
     pub(crate) fn start(
         tools: &ToolRoot,
         kernel: &Kernel,
         image: &Path,
         work: &Path,
-        port: u16,
+        address: SocketAddrV4,
     ) -> Result<Self> {
         fs::copy(&kernel.image, work.join("vmlinuz"))?;
         parts::make(tools, kernel, work)?;
@@ -80,7 +80,7 @@ impl Board {
             let _ = fs::remove_file(stale);
         }
         let image = image.file_name().context("the image has no name")?.to_string_lossy().into_owned();
-        let machine = tools.command(work, &qemu(&image, port)?)?;
+        let machine = tools.command(work, &qemu(&image, address)?)?;
         fs::write(&sockets.power_on, format!("exec {}\n", shell_line(&machine)))?;
         let mut command = Command::new("sh");
         let log = fs::File::create(work.join("qemu.log"))?;
@@ -133,15 +133,15 @@ pub(crate) fn quit(socket: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A loopback address of the board's own, by its port, at which its port 623 is port 623: ipmitool takes Serial over LAN from no other
-/// port than the one that the BMC names.
-pub(crate) fn own_address(port: u16) -> Ipv4Addr {
-    let [high, low] = port.to_be_bytes();
-    Ipv4Addr::new(127, high, low, 1)
+/// Where the board is reached unless somebody wants it elsewhere: at port 623 of a loopback address of its own, by this process'
+/// number, because ipmitool takes Serial over LAN from no other port than the one that the BMC names.
+pub(crate) fn own_address() -> SocketAddrV4 {
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    SocketAddrV4::new(Ipv4Addr::new(127, high, low, 1), 623)
 }
 
 /// The line that becomes QEMU, in the tool root with the board's directory at `/shared`.
-fn qemu(image: &str, port: u16) -> Result<String> {
+fn qemu(image: &str, address: SocketAddrV4) -> Result<String> {
     let serial = SERIAL.map(|name| {
         // The console's log goes on over a power cut.
         let log = if name == "console" { ",logfile=console.log,logappend=on" } else { "" };
@@ -154,8 +154,9 @@ fn qemu(image: &str, port: u16) -> Result<String> {
          -append 'console=ttyS4,115200 net.ifnames=0 systemd.getty_auto=no systemd.show_status=1 systemd.journald.forward_to_console=1' \
          {serial} -qmp unix:qmp.sock,server=on,wait=off -qmp unix:host-qmp.sock,server=on,wait=off \
          -qtest unix:qtest.sock,server=on,wait=off -qtest-log none \
-         -nic user,model=ftgmac100,hostfwd=udp:127.0.0.1:{port}-:623,hostfwd=udp:{own_address}:623-:623 {parts}",
-        own_address = own_address(port),
+         -nic user,model=ftgmac100,hostfwd=udp:{host}:{port}-:623 {parts}",
+        host = address.ip(),
+        port = address.port(),
         serial = serial.join(" "),
         parts = parts::options()?,
     ))

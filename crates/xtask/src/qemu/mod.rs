@@ -10,7 +10,7 @@ pub(crate) mod tool_root;
 use std::{
     ffi::OsString,
     fs,
-    net::UdpSocket,
+    net::{Ipv4Addr, SocketAddrV4},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -41,7 +41,7 @@ ipmitool lines that reach it. The first run makes a tool root of about 2.6 GB in
   --keep           leave the board running when this ends; its serial console has a root shell
   --detach --json  return when the board answers, and print one JSON object: host, port, user, password, sockets, pid
   --stop           end a detached board and remove what it made
-  --port N         the UDP port on 127.0.0.1 that is the board's port 623 (default: a free one)
+  --port N         the UDP port on 127.0.0.1 that is the board's port 623 (default: 623 of another loopback address)
   --executable FILE  what the image holds, in place of a fresh cross build
 ";
 
@@ -77,24 +77,24 @@ pub fn main(arguments: Vec<OsString>) -> Result<()> {
     };
     private_directory(&work)?;
     let image = image::build(&tools, &kernel, &ferrite, &account, &work)?;
-    let port = match options.port {
-        Some(port) => port,
-        None => UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port(),
+    let address = match options.port {
+        Some(port) => SocketAddrV4::new(Ipv4Addr::LOCALHOST, port),
+        None => board::own_address(),
     };
     let password_file = work.join("password");
     write_secret(&password_file, &password)?;
 
-    let mut board = Board::start(&tools, &kernel, &image, &work, port)?;
+    let mut board = Board::start(&tools, &kernel, &image, &work, address)?;
     let power_on = Instant::now();
     let ready = step("ast2600-evb: power on until the LAN answers", || {
-        wait_until_it_answers(&mut board, port, &password_file)
+        wait_until_it_answers(&mut board, address, &password_file)
     });
     if let Err(error) = ready {
         board.power_cut()?;
         return Err(error);
     }
     let mut facts = json!({
-        "host": "127.0.0.1", "port": port, "user": USER, "password_file": password_file, "own_address": board::own_address(port),
+        "host": address.ip(), "port": address.port(), "user": USER, "password_file": password_file,
         "sockets": board.sockets(), "pid": board.pid(), "boot_seconds": power_on.elapsed().as_secs_f64(),
         "executable": ferrite, "image": image,
     });
@@ -104,14 +104,14 @@ pub fn main(arguments: Vec<OsString>) -> Result<()> {
             board.power_cut()?;
             return result;
         }
-        print_lines(port, &password_file, board.sockets());
+        print_lines(address, &password_file, board.sockets());
         return result;
     }
     if options.json {
         facts["password"] = password.clone().into();
         println!("{facts}");
     } else {
-        print_lines(port, &password_file, board.sockets());
+        print_lines(address, &password_file, board.sockets());
     }
     if !options.detach && !options.keep {
         eprintln!("\nctrl-c, or `cargo xtask qemu --stop` in another terminal, ends the board");
@@ -147,13 +147,13 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Options> {
 }
 
 /// A login with ipmitool is what an operator would see; nothing less counts as an answer.
-fn wait_until_it_answers(board: &mut Board, port: u16, password_file: &Path) -> Result<()> {
+fn wait_until_it_answers(board: &mut Board, address: SocketAddrV4, password_file: &Path) -> Result<()> {
     let start = Instant::now();
     while start.elapsed() < BOOT_DEADLINE {
         board.check()?;
         let answer = Command::new("ipmitool")
-            .args(["-I", "lanplus", "-H", "127.0.0.1", "-N", "2", "-R", "1", "-C", "17", "-U", USER])
-            .args(["-p", &port.to_string(), "-f"])
+            .args(["-I", "lanplus", "-N", "2", "-R", "1", "-C", "17", "-U", USER])
+            .args(["-H", &address.ip().to_string(), "-p", &address.port().to_string(), "-f"])
             .arg(password_file)
             .args(["mc", "info"])
             .stdout(Stdio::null())
@@ -187,15 +187,15 @@ fn run_tests(facts: &str, filter: Option<&str>) -> Result<()> {
     step("tests on the emulated board", || run(cargo.env("FERRITE_BOARD", facts)))
 }
 
-fn print_lines(port: u16, password_file: &Path, sockets: &Sockets) {
-    let own = board::own_address(port);
-    let login =
-        format!("ipmitool -I lanplus -C 17 -H 127.0.0.1 -p {port} -U {USER} -f {}", password_file.display());
+fn print_lines(address: SocketAddrV4, password_file: &Path, sockets: &Sockets) {
+    let (host, port, password_file) = (address.ip(), address.port(), password_file.display());
+    let login = format!("ipmitool -I lanplus -C 17 -H {host} -p {port} -U {USER} -f {password_file}");
     println!("the emulated ast2600-evb answers; try\n");
-    for line in ["mc info", "sdr elist", "sensor list", "chassis status", "lan print 1"] {
+    for line in
+        ["mc info", "sdr elist", "sensor list", "chassis status", "fru print", "lan print 1", "sol activate"]
+    {
         println!("  {login} {line}");
     }
-    println!("\n  ipmitool -I lanplus -C 17 -H {own} -U {USER} -f {} sol activate", password_file.display());
     println!("\nits serial console, with a root shell:\n\n  nc -U {}", sockets.console.display());
 }
 
