@@ -28,7 +28,10 @@ macro_rules! commands {
 }
 
 /// Every command whose request has data, but those of session setup.
-fn commands() -> Vec<(u8, u8, fn(&[u8]))> {
+/// Network function, command, and what reads its data.
+type Reader = (u8, u8, fn(&[u8]));
+
+fn commands() -> Vec<Reader> {
     commands![
         SetAcpiPowerState,
         app_channel::GetChannelAccess,
