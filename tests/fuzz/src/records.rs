@@ -27,10 +27,10 @@ macro_rules! commands {
     };
 }
 
-/// Every command whose request has data, but those of session setup.
 /// Network function, command, and what reads its data.
 type Reader = (u8, u8, fn(&[u8]));
 
+/// Every command whose request has data, but those of session setup.
 fn commands() -> Vec<Reader> {
     commands![
         SetAcpiPowerState,
