@@ -68,3 +68,8 @@ fn bt_frames_are_read_or_refused() {
 fn a_console_over_lan_keeps_its_promises() {
     replay("sol_session", entry::sol_session);
 }
+
+#[test]
+fn sensor_data_records_are_read_or_refused() {
+    replay("sensor_record", entry::sensor_record);
+}

@@ -22,6 +22,7 @@ mod netipmid;
 mod policy;
 mod power;
 mod restart;
+mod sdr;
 mod sel;
 mod sensors;
 mod sessions;

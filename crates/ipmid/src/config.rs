@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ipmi_wire::command::app::{DeviceId, DeviceSupport};
 use serde::Deserialize;
 
-use crate::fru::FruFile;
+use crate::{fru::FruFile, sensors::Contains};
 
 /// The settings; each has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -15,6 +15,8 @@ pub struct Config {
     pub device: Device,
     /// FRU inventory areas, `[[fru]]`.
     pub fru: Vec<FruFile>,
+    /// What the board is made of, `[[contains]]`.
+    pub contains: Vec<Contains>,
     /// Devices that Send Message reaches, `[[ipmb]]`.
     pub ipmb: Vec<IpmbDevice>,
     /// Devices that Master Write-Read reaches, `[[i2c]]`.
@@ -171,7 +173,7 @@ impl Device {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fru::Access;
+    use crate::{fru::Access, sensors::Part};
 
     #[test]
     fn the_example_file_names_every_key_with_its_default() {
@@ -181,6 +183,9 @@ mod tests {
         let fru = &example.fru[0];
         assert_eq!((fru.id, fru.entity, fru.instance), (0, 7, 1));
         assert_eq!((fru.access, fru.create, fru.read_only, fru.unchecked), (Access::Bytes, 0, false, false));
+        let Contains { entity, instance, parts } = &example.contains[0];
+        let cpu = |instance| Part { entity: 3, instance };
+        assert_eq!((*entity, *instance, parts), (7, 1, &vec![cpu(1), cpu(2)]));
         assert_eq!(example.ipmb, [IpmbDevice { channel: 0, address: 0x2C, device: 1 }]);
         let i2c = &example.i2c[0];
         assert_eq!((i2c.bus, i2c.address, i2c.write, i2c.read), (2, 0x50, 1, 32));

@@ -1,7 +1,7 @@
 //! What every handler is given.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicU8, Ordering},
 };
 
@@ -12,12 +12,12 @@ use ipmi_wire::{
 };
 
 use crate::{
-    commands::PartialRecord,
     config::{Config, I2cDevice, IpmbDevice},
     dispatch::{Caller, Entry},
     guid::Guids,
     host::{HostMessages, HostSettings},
     identify::Identify,
+    partial_record::Assembly,
     platform::Platform,
     reservation::Reservations,
     restriction::{HostState, Restrictions},
@@ -52,7 +52,9 @@ pub struct Kept {
     pub(crate) restrictions: Stored<Restrictions>,
     pub(crate) event_enables: EventEnables,
     /// The log record that a client adds part by part.
-    partial_record: Mutex<Option<PartialRecord>>,
+    pub(crate) partial_event: Assembly,
+    /// The sensor data record that a client adds part by part.
+    pub(crate) partial_sdr: Assembly,
     /// The channel of the last Chassis Control, for Get System Restart Cause; 0 before the first.
     control_channel: AtomicU8,
     /// Held by who changes the configuration of Serial over LAN.
@@ -70,15 +72,6 @@ impl Kept {
     pub(crate) fn host_was_reset(&self) {
         self.messages.clear(u8::MAX);
         self.host.change(HostSettings::host_was_reset);
-    }
-
-    /// The record that is being added part by part, which is then nobody's.
-    pub(crate) fn take_partial_record(&self) -> PartialRecord {
-        self.partial_record.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
-    }
-
-    pub(crate) fn keep_partial_record(&self, record: PartialRecord) {
-        *self.partial_record.lock().unwrap_or_else(PoisonError::into_inner) = Some(record);
     }
 
     pub(crate) fn control_channel(&self) -> u8 {

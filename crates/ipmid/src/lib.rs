@@ -11,6 +11,7 @@ pub mod guid;
 mod host;
 mod identify;
 mod ipmid;
+mod partial_record;
 pub mod platform;
 mod reservation;
 pub mod restriction;
@@ -26,7 +27,7 @@ use bmc_daemon::{Context, Daemon};
 use config::Config;
 use fru::FruFiles;
 use guid::Guids;
-use sensors::DbusSensors;
+use sensors::{DbusSensors, SensorFiles};
 use service::Settings;
 
 pub use ipmid::{Ipmid, Kept};
@@ -46,8 +47,10 @@ async fn run(context: Context) -> anyhow::Result<()> {
     let host = host_file.load()?.unwrap_or_default();
     let restrictions = restrictions_file.load()?.unwrap_or_default();
     let kept = Arc::new(Kept::new(host, restrictions));
+    let sensor_files = SensorFiles::in_directory(&context.state_path("")?);
+    let sensors = DbusSensors::new(sensor_files, frus.clone(), config.contains.clone());
     let settings = Settings {
-        sensors: DbusSensors::new(context.state_file("sensor-numbers.json")?, frus.clone()),
+        sensors: sensors.clone(),
         frus,
         config,
         guids: Guids::load(&context)?,
@@ -61,8 +64,10 @@ async fn run(context: Context) -> anyhow::Result<()> {
         result = serve => result,
         () = kept.host.keep(&host_file) => Ok(()),
         () = kept.restrictions.keep(&restrictions_file) => Ok(()),
+        () = sensors.keep_history() => Ok(()),
     };
     kept.host.write(&host_file);
     kept.restrictions.write(&restrictions_file);
+    sensors.write_history();
     result
 }

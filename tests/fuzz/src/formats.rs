@@ -4,13 +4,14 @@ use std::fmt::Debug;
 
 use ipmi_wire::{
     asf, bt,
-    codec::Decode,
+    codec::{Decode, Encode as _},
     command::session::{
         ChannelAuthenticationCapabilitiesRequest, ChannelCipherSuitesRequest, CloseSessionRequest,
         SessionPrivilegeLevelRequest,
     },
     lan_message::LanMessage,
     rakp::{OpenSessionRequest, OpenSessionResponse, Proof, Rakp1, Rakp2},
+    record::sdr::{MAX_LENGTH, Sdr},
     rmcp,
     rmcp_plus::Packet,
     session_v15, vm_serial,
@@ -110,4 +111,15 @@ pub fn lan_message(data: &[u8]) {
     let _ = ChannelCipherSuitesRequest::from_bytes(message.data);
     let _ = SessionPrivilegeLevelRequest::from_bytes(message.data);
     let _ = CloseSessionRequest::from_bytes(message.data);
+}
+
+/// A sensor data record, as Add SDR brings it. What is read has all its facts in what is written: reading that again changes nothing,
+/// and no record is longer than its place.
+pub fn sensor_record(data: &[u8]) {
+    let Ok(record) = Sdr::from_bytes(data) else { return };
+    assert!(data.len() <= MAX_LENGTH);
+    let written = record.to_bytes();
+    let again = Sdr::from_bytes(&written).unwrap();
+    assert_eq!((again.record_id(), again.record_type()), (record.record_id(), record.record_type()));
+    assert_eq!(again.to_bytes(), written);
 }

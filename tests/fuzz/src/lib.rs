@@ -15,5 +15,5 @@ mod formats;
 mod sol;
 
 pub use endpoint::session_endpoint;
-pub use formats::{bt_frame, lan_message, rmcp_datagram, vm_stream};
+pub use formats::{bt_frame, lan_message, rmcp_datagram, sensor_record, vm_stream};
 pub use sol::sol_session;

@@ -105,7 +105,8 @@ pub(crate) fn freeipmi(program: &str, stack: &Description, words: &[&str]) -> An
     command.args(["--retransmission-timeout=3999"]).args(words);
     // Its cache is filed by host and port: the one in the home directory may be of an earlier stack on the same port.
     let cache = tempfile::tempdir().unwrap();
-    if ["ipmi-sensors", "ipmi-sel", "ipmi-fru"].contains(&program) {
+    let has_its_own = words.contains(&"--sdr-cache-directory");
+    if ["ipmi-sensors", "ipmi-sel", "ipmi-fru"].contains(&program) && !has_its_own {
         command.arg("--sdr-cache-directory").arg(cache.path());
     }
     Answer::of(command)

@@ -1,6 +1,6 @@
 //! Sensor data records (v2.0§43): all record types, to bytes and back.
 //!
-//! What is read is checked: version, lengths, and that every field is there. Reserved bits are dropped, and names come out of any of
+//! What is read is checked: version, lengths ([`MAX_LENGTH`] at most), and that every field is there. Reserved bits are dropped, and names come out of any of
 //! their codings and go in as 8-bit ASCII.
 
 mod association;
@@ -134,6 +134,9 @@ impl Decode for Sdr {
         let [version, record_type, length] = reader.array()?;
         if version != VERSION {
             return Err(CompletionCode::INVALID_DATA_FIELD);
+        }
+        if usize::from(length) > MAX_LENGTH - HEADER_LENGTH {
+            return Err(CompletionCode::REQUEST_DATA_LENGTH_INVALID);
         }
         let mut body = Reader::new(reader.take(usize::from(length))?);
         let record = Self::decode_body(record_type, record_id, &mut body)?;

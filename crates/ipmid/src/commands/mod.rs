@@ -22,8 +22,6 @@ pub(crate) mod system_info;
 pub(crate) mod user;
 pub(crate) mod watchdog;
 
-pub(crate) use sel::PartialRecord;
-
 #[cfg(test)]
 mod host_tests;
 #[cfg(test)]

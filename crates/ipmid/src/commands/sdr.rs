@@ -1,20 +1,27 @@
-//! The SDR repository: one set of records, made by ipmid from what is on the bus (NetFn 0Ah).
+//! The SDR repository: records that ipmid makes from what is on the bus, and those that clients added beside them (NetFn 0Ah).
 
 use bmc_daemon::ChannelMedium;
 use ipmi_wire::{
     CompletionCode,
-    command::sdr::{
-        AllocationInfo, GetSdr, GetSdrRepositoryAllocationInfo, GetSdrRepositoryInfo, GetSdrRepositoryTime,
-        LAST_RECORD, ReadRecord, RecordData, RepositoryInfo, Reservation, ReserveSdrRepository,
-        SUPPORTS_ALLOCATION_INFO, SUPPORTS_RESERVE, Timestamp, WHOLE_RECORD,
+    command::{
+        sdr::{
+            AddSdr, AllocationInfo, ClearSdrRepository, DeleteSdr, GetSdr, GetSdrRepositoryAllocationInfo,
+            GetSdrRepositoryInfo, GetSdrRepositoryTime, InitializationRequest, InitializationState,
+            LAST_RECORD, NON_MODAL_UPDATE, NewSdr, OVERFLOW, PartialAddSdr, ReadRecord, RecordData,
+            RepositoryInfo, Reservation, ReserveSdrRepository, RunInitializationAgent,
+            SUPPORTS_ALLOCATION_INFO, SUPPORTS_DELETE, SUPPORTS_PARTIAL_ADD, SUPPORTS_RESERVE,
+            SetSdrRepositoryTime, Timestamp, WHOLE_RECORD,
+        },
+        sel::{ClearRequest, DeleteRecord, ErasureProgress, PartialRecord, RecordId},
     },
-    record::sdr::VERSION,
+    record::sdr::{HEADER_LENGTH, MAX_LENGTH, VERSION},
 };
 
 use crate::{
     Ipmid,
-    dispatch::{Caller, Entry, now},
-    sensors::seconds_since_1970,
+    dispatch::{Caller, Entry, later, now},
+    partial_record::{UNFINISHED, WRONG_LENGTH},
+    sensors::{MOST_ADDED, Record, RecordChange, Snapshot, record_of},
 };
 
 pub(crate) const COMMANDS: &[Entry] = &[
@@ -22,52 +29,88 @@ pub(crate) const COMMANDS: &[Entry] = &[
     now!(GetSdrRepositoryAllocationInfo, allocation),
     now!(ReserveSdrRepository, reserve),
     now!(GetSdr, read),
+    later!(AddSdr, add),
+    later!(PartialAddSdr, add_part),
+    later!(DeleteSdr, delete),
+    later!(ClearSdrRepository, clear),
     now!(GetSdrRepositoryTime, time),
+    now!(SetSdrRepositoryTime, set_time),
+    now!(RunInitializationAgent, run_agent),
 ];
 
-/// Never erased by anyone (v2.0§37 gives FFFFFFFFh as "unspecified").
-const NEVER: u32 = u32::MAX;
 /// Space is counted in records of the largest size.
-const UNIT_SIZE: u16 = 64;
+#[allow(clippy::cast_possible_truncation, reason = "64")]
+const UNIT_SIZE: u16 = MAX_LENGTH as u16;
+/// Erasure is complete, and the initialization agent is done: both are before they are answered.
+const COMPLETED: u8 = 1;
 
 fn info(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<RepositoryInfo, CompletionCode> {
     let snapshot = ipmid.platform.sensors.snapshot();
     Ok(RepositoryInfo {
         version: VERSION,
-        records: u16::try_from(snapshot.records().len()).unwrap_or(u16::MAX),
-        // Clients cannot add any.
-        free_space: 0,
-        last_addition: snapshot.changed,
-        last_erase: NEVER,
-        operations: SUPPORTS_ALLOCATION_INFO | SUPPORTS_RESERVE,
+        records: count(snapshot.records().len()),
+        free_space: count(snapshot.room()) * UNIT_SIZE,
+        last_addition: snapshot.changes.last_addition,
+        last_erase: snapshot.changes.last_erase,
+        operations: SUPPORTS_ALLOCATION_INFO
+            | SUPPORTS_RESERVE
+            | SUPPORTS_PARTIAL_ADD
+            | SUPPORTS_DELETE
+            | NON_MODAL_UPDATE
+            | if snapshot.changes.overflow { OVERFLOW } else { 0 },
     })
 }
 
-fn allocation(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<AllocationInfo, CompletionCode> {
-    let records = ipmid.platform.sensors.snapshot().records().len();
-    let units = u16::try_from(records).unwrap_or(u16::MAX);
-    Ok(AllocationInfo { units, unit_size: UNIT_SIZE, free_units: 0, largest_free_block: 0, max_record: 1 })
+/// No more than [`MOST_ADDED`], whose bytes fit into sixteen bits.
+const _: () = assert!(MOST_ADDED * (UNIT_SIZE as usize) < 0xFFFE);
+
+fn count(value: usize) -> u16 {
+    u16::try_from(value).unwrap_or(u16::MAX)
 }
 
-/// Also for the device SDRs, which are the same records.
+fn allocation(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<AllocationInfo, CompletionCode> {
+    let snapshot = ipmid.platform.sensors.snapshot();
+    let free = count(snapshot.room());
+    Ok(AllocationInfo {
+        units: count(snapshot.records().len()).saturating_add(free),
+        unit_size: UNIT_SIZE,
+        free_units: free,
+        largest_free_block: free,
+        max_record: 1,
+    })
+}
+
+/// Also for the device SDRs, which are some of the same records.
 pub(crate) fn reserve(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<Reservation, CompletionCode> {
     let generation = ipmid.platform.sensors.snapshot().generation;
     Ok(Reservation { id: ipmid.kept.reservations.reserve_sdr(generation) })
 }
 
-/// Also for the device SDRs, which are the same records.
-pub(crate) fn read(
+fn read(ipmid: &Ipmid, caller: &Caller, request: ReadRecord) -> Result<RecordData, CompletionCode> {
+    read_of(Snapshot::records, ipmid, caller, &request)
+}
+
+/// Get Device SDR: without what clients added.
+pub(crate) fn read_device(
     ipmid: &Ipmid,
     caller: &Caller,
     request: ReadRecord,
 ) -> Result<RecordData, CompletionCode> {
+    read_of(Snapshot::device_records, ipmid, caller, &request)
+}
+
+fn read_of(
+    records: impl Fn(&Snapshot) -> &[Record],
+    ipmid: &Ipmid,
+    caller: &Caller,
+    request: &ReadRecord,
+) -> Result<RecordData, CompletionCode> {
     let snapshot = ipmid.platform.sensors.snapshot();
-    let reserved = || ipmid.kept.reservations.holds_sdr(request.reservation, snapshot.generation);
-    if request.offset != 0 && !reserved() {
-        return Err(CompletionCode::RESERVATION_CANCELED);
+    if request.offset != 0 {
+        check_reservation(ipmid, request.reservation, &snapshot)?;
     }
-    let (record, next) = snapshot.record(request.record).ok_or(CompletionCode::NOT_PRESENT)?;
-    let data = part(&record.bytes, &request, caller.medium)?.to_vec();
+    let (record, next) = record_of(records(&snapshot), request.record).ok_or(CompletionCode::NOT_PRESENT)?;
+    let data = part(&record.bytes, request, caller.medium)?.to_vec();
     Ok(RecordData { next: next.map_or(LAST_RECORD, |next| next.id), data })
 }
 
@@ -100,6 +143,88 @@ pub(crate) fn data_limit(medium: ChannelMedium) -> usize {
     }
 }
 
-fn time(_: &Ipmid, _: &Caller, (): ()) -> Result<Timestamp, CompletionCode> {
-    Ok(Timestamp { seconds: seconds_since_1970() })
+fn check_reservation(ipmid: &Ipmid, id: u16, snapshot: &Snapshot) -> Result<(), CompletionCode> {
+    let holds = ipmid.kept.reservations.holds_sdr(id, snapshot.generation);
+    if holds { Ok(()) } else { Err(CompletionCode::RESERVATION_CANCELED) }
 }
+
+async fn add(ipmid: &Ipmid, caller: &Caller, record: NewSdr) -> Result<RecordId, CompletionCode> {
+    change(ipmid, caller, RecordChange::Add(record.bytes)).await
+}
+
+/// The last part makes the record, if it is as long as its header says (v2.0§33.14).
+async fn add_part(ipmid: &Ipmid, caller: &Caller, part: PartialRecord) -> Result<RecordId, CompletionCode> {
+    check_reservation(ipmid, part.reservation, &ipmid.platform.sensors.snapshot())?;
+    let Some(bytes) = ipmid.kept.partial_sdr.take(&part, MAX_LENGTH)? else {
+        return Ok(RecordId { id: UNFINISHED });
+    };
+    let length = bytes.get(HEADER_LENGTH - 1).map(|length| usize::from(*length) + HEADER_LENGTH);
+    if length != Some(bytes.len()) {
+        return Err(WRONG_LENGTH);
+    }
+    change(ipmid, caller, RecordChange::Add(bytes)).await
+}
+
+async fn delete(ipmid: &Ipmid, caller: &Caller, request: DeleteRecord) -> Result<RecordId, CompletionCode> {
+    check_reservation(ipmid, request.reservation, &ipmid.platform.sensors.snapshot())?;
+    change(ipmid, caller, RecordChange::Delete(request.record)).await
+}
+
+/// The board's records stay: they would be made again. The progress may be asked for with the reservation that the erasure ended.
+async fn clear(
+    ipmid: &Ipmid,
+    caller: &Caller,
+    request: ClearRequest,
+) -> Result<ErasureProgress, CompletionCode> {
+    if request.initiate {
+        check_reservation(ipmid, request.reservation, &ipmid.platform.sensors.snapshot())?;
+        change(ipmid, caller, RecordChange::Clear).await?;
+    }
+    Ok(ErasureProgress { progress: COMPLETED })
+}
+
+async fn change(ipmid: &Ipmid, caller: &Caller, change: RecordChange) -> Result<RecordId, CompletionCode> {
+    let what = match change {
+        RecordChange::Add(_) => "added",
+        RecordChange::Delete(_) => "deleted",
+        RecordChange::Clear => "cleared",
+    };
+    let id = ipmid.platform.sensors.change_records(change).await??;
+    tracing::info!(
+        "sensor data record {id:#06x} {what} over channel {} by user slot {:?}",
+        caller.channel,
+        caller.user_slot
+    );
+    Ok(RecordId { id })
+}
+
+fn time(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<Timestamp, CompletionCode> {
+    Ok(Timestamp { seconds: ipmid.platform.sensors.repository_time() })
+}
+
+/// The repository's clock alone, as Set SEL Time sets the log's.
+fn set_time(ipmid: &Ipmid, caller: &Caller, time: Timestamp) -> Result<(), CompletionCode> {
+    ipmid.platform.sensors.set_repository_time(time.seconds);
+    tracing::info!(
+        "the repository's time was set over channel {} by user slot {:?}",
+        caller.channel,
+        caller.user_slot
+    );
+    Ok(())
+}
+
+/// What records say of a start, all sensors have from ipmid's start on: scanned, with all their events. Clients may have switched
+/// events off since, and the agent switches them on again.
+fn run_agent(
+    ipmid: &Ipmid,
+    _: &Caller,
+    request: InitializationRequest,
+) -> Result<InitializationState, CompletionCode> {
+    if request.run & 1 != 0 {
+        ipmid.kept.event_enables.reset();
+    }
+    Ok(InitializationState { completed: COMPLETED })
+}
+
+#[cfg(test)]
+mod tests;

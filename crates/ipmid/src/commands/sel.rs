@@ -11,8 +11,8 @@ use ipmi_wire::{
             AddSelEntry, ClearRequest, ClearSel, DeleteRecord, DeleteSelEntry, ErasureProgress,
             GetAuxiliaryLogStatus, GetSelAllocationInfo, GetSelEntry, GetSelInfo, GetSelTime,
             GetSelTimeUtcOffset, LogStatus, LogType, NewLogStatus, NewRecord, PartialAddSelEntry,
-            PartialRecord as Part, RecordId, ReserveSel, SetAuxiliaryLogStatus, SetSelTime,
-            SetSelTimeUtcOffset, UtcOffset,
+            PartialRecord, RecordId, ReserveSel, SetAuxiliaryLogStatus, SetSelTime, SetSelTimeUtcOffset,
+            UtcOffset,
         },
     },
     record::{sdr::VERSION, sel::LENGTH},
@@ -22,6 +22,7 @@ use super::sdr::part;
 use crate::{
     Ipmid,
     dispatch::{Caller, Entry, later},
+    partial_record::{UNFINISHED, WRONG_LENGTH},
     platform::event_log::Setting,
 };
 
@@ -96,45 +97,14 @@ async fn add(ipmid: &Ipmid, _: &Caller, record: NewRecord) -> Result<RecordId, C
     Ok(RecordId { id: ipmid.platform.event_log.add(record.bytes).await? })
 }
 
-/// A record of which some bytes have come.
-#[derive(Debug, Default)]
-pub(crate) struct PartialRecord {
-    reservation: u16,
-    bytes: Vec<u8>,
-}
-
-/// What stands for a record that is not whole yet: it has no ID before it is added.
-const UNFINISHED: u16 = 0xFFFE;
-/// In progress: the last part.
-const LAST_PART: u8 = 1;
-
-/// Parts come in their order, each where the one before it ended; the last one makes the record (v2.0§31.7).
-async fn add_part(ipmid: &Ipmid, _: &Caller, part: Part) -> Result<RecordId, CompletionCode> {
+async fn add_part(ipmid: &Ipmid, _: &Caller, part: PartialRecord) -> Result<RecordId, CompletionCode> {
     check_reservation(ipmid, part.reservation).await?;
-    let mut partial = ipmid.kept.take_partial_record();
-    if part.record == 0 {
-        partial = PartialRecord { reservation: part.reservation, bytes: Vec::new() };
-    } else if part.record != UNFINISHED || partial.reservation != part.reservation {
-        return Err(CompletionCode::NOT_PRESENT);
-    }
-    if usize::from(part.offset) != partial.bytes.len() {
-        return Err(CompletionCode::PARAMETER_OUT_OF_RANGE);
-    }
-    partial.bytes.extend(&part.data);
-    let length = partial.bytes.len();
-    if part.progress & 0x0F == LAST_PART {
-        let bytes = partial.bytes.try_into().map_err(|_| WRONG_LENGTH)?;
-        return Ok(RecordId { id: ipmid.platform.event_log.add(bytes).await? });
-    }
-    if length >= LENGTH {
-        return Err(WRONG_LENGTH);
-    }
-    ipmid.kept.keep_partial_record(partial);
-    Ok(RecordId { id: UNFINISHED })
+    let Some(bytes) = ipmid.kept.partial_event.take(&part, LENGTH)? else {
+        return Ok(RecordId { id: UNFINISHED });
+    };
+    let bytes = bytes.try_into().map_err(|_| WRONG_LENGTH)?;
+    Ok(RecordId { id: ipmid.platform.event_log.add(bytes).await? })
 }
-
-/// The record is not as long as its parts (v2.0§31.7).
-const WRONG_LENGTH: CompletionCode = CompletionCode(0x80);
 
 async fn delete(ipmid: &Ipmid, _: &Caller, request: DeleteRecord) -> Result<RecordId, CompletionCode> {
     check_reservation(ipmid, request.reservation).await?;

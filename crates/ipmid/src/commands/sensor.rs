@@ -5,11 +5,12 @@ use std::sync::Arc;
 use ipmi_wire::{
     CompletionCode,
     command::sensor::{
-        DeviceSdrInfo, DeviceSdrInfoRequest, GetDeviceSdr, GetDeviceSdrInfo, GetSensorEventEnable,
-        GetSensorEventStatus, GetSensorHysteresis, GetSensorReading, GetSensorReadingFactors,
-        GetSensorThresholds, GetSensorType, Holds, Hysteresis, HysteresisRequest, NewHysteresis,
-        NewThresholds, ReadingFactors, ReadingFactorsRequest, ReserveDeviceSdrRepository, SensorEvents,
-        SensorNumber, SensorReading, SensorState, SensorType, SetSensorHysteresis, SetSensorThresholds,
+        DeviceSdrInfo, DeviceSdrInfoRequest, EVENT_DATA_NOT_SETTABLE, GetDeviceSdr, GetDeviceSdrInfo,
+        GetSensorEventEnable, GetSensorEventStatus, GetSensorHysteresis, GetSensorReading,
+        GetSensorReadingFactors, GetSensorThresholds, GetSensorType, Holds, Hysteresis, HysteresisRequest,
+        NOT_SETTABLE, NewHysteresis, NewSensorReading, NewSensorType, NewThresholds, ReadingFactors,
+        ReadingFactorsRequest, ReserveDeviceSdrRepository, SensorEvents, SensorNumber, SensorReading,
+        SensorState, SensorType, SetSensorHysteresis, SetSensorReading, SetSensorThresholds, SetSensorType,
         Thresholds,
     },
 };
@@ -24,7 +25,7 @@ use crate::{
 
 pub(crate) const COMMANDS: &[Entry] = &[
     now!(GetDeviceSdrInfo, device_sdr_info).on_any_lun(),
-    now!(GetDeviceSdr, sdr::read).on_any_lun(),
+    now!(GetDeviceSdr, sdr::read_device).on_any_lun(),
     now!(ReserveDeviceSdrRepository, sdr::reserve).on_any_lun(),
     now!(GetSensorReadingFactors, reading_factors).on_any_lun(),
     later!(SetSensorHysteresis, set_hysteresis).on_any_lun(),
@@ -34,7 +35,9 @@ pub(crate) const COMMANDS: &[Entry] = &[
     now!(GetSensorEventEnable, event_enable).on_any_lun(),
     either!(GetSensorEventStatus, event_status, discrete::event_status).on_any_lun(),
     either!(GetSensorReading, reading, discrete::reading).on_any_lun(),
+    now!(SetSensorType, set_sensor_type).on_any_lun(),
     now!(GetSensorType, sensor_type).on_any_lun(),
+    later!(SetSensorReading, set_reading).on_any_lun(),
 ];
 
 /// Sensors come and go while ipmid runs.
@@ -94,7 +97,7 @@ fn device_sdr_info(
     let discrete = || snapshot.all_discrete().iter().map(|discrete| discrete.address);
     let addresses = || snapshot.sensors().iter().map(|sensor| sensor.address).chain(discrete());
     let count = if request.count_records {
-        snapshot.records().len()
+        snapshot.device_records().len()
     } else {
         addresses().filter(|address| address.lun == caller.lun.value()).count()
     };
@@ -102,7 +105,7 @@ fn device_sdr_info(
     Ok(DeviceSdrInfo {
         count: u8::try_from(count).unwrap_or(u8::MAX),
         flags: DYNAMIC_POPULATION | luns,
-        population_change: snapshot.generation,
+        population_change: snapshot.changes.population,
     })
 }
 
@@ -176,6 +179,47 @@ fn sensor_type(ipmid: &Ipmid, caller: &Caller, sensor: SensorNumber) -> Result<S
         Found::Discrete(discrete) => discrete.types(),
     };
     Ok(SensorType { sensor_type, event_type })
+}
+
+/// What a sensor is, the board says: only what it is already can be set.
+fn set_sensor_type(ipmid: &Ipmid, caller: &Caller, request: NewSensorType) -> Result<(), CompletionCode> {
+    let is_same = request.types == sensor_type(ipmid, caller, SensorNumber { number: request.number })?;
+    if is_same { Ok(()) } else { Err(CompletionCode::ILLEGAL_FOR_SENSOR) }
+}
+
+/// Two bits each of a Set Sensor Reading operation (v2.0§35.17).
+const READING_OPERATION: u8 = 0x03;
+const STATUS_OPERATIONS: u8 = 0x3C;
+const EVENT_DATA_OPERATION: u8 = 0xC0;
+const WRITE_READING: u8 = 0x01;
+
+/// The reading of a sensor that its provider lets be written. States and event data follow from the reading.
+async fn set_reading(
+    ipmid: &Ipmid,
+    caller: &Caller,
+    request: NewSensorReading,
+) -> Result<(), CompletionCode> {
+    let sensor = find(ipmid, caller, request.number)?;
+    if request.operation & STATUS_OPERATIONS != 0 {
+        return Err(NOT_SETTABLE);
+    }
+    if request.operation & EVENT_DATA_OPERATION != 0 {
+        return Err(EVENT_DATA_NOT_SETTABLE);
+    }
+    match request.operation & READING_OPERATION {
+        0 => Ok(()),
+        WRITE_READING => {
+            let value = sensor.value(request.reading);
+            let set = ipmid.platform.sensors.set_reading(&sensor, value).await;
+            set.map_err(|error| match error {
+                PlatformError::Refused(_) => NOT_SETTABLE,
+                other => other.into(),
+            })?;
+            audit(caller, &sensor, "reading");
+            Ok(())
+        }
+        _ => Err(CompletionCode::INVALID_DATA_FIELD),
+    }
 }
 
 fn reading_factors(

@@ -42,7 +42,7 @@ use crate::{
     config::{Config, I2cDevice, IpmbDevice},
     guid::Guids,
     restriction::Mode,
-    sensors::{Hysteresis, Sensor, Snapshot, Threshold},
+    sensors::{Hysteresis, Model, RecordChange, RecordRefused, Sensor, Snapshot, Threshold},
 };
 
 /// The state of a fake board. `None` is a provider that is not on the bus.
@@ -55,6 +55,10 @@ pub(crate) struct Board {
     pub(crate) sol: Mutex<Option<Configuration>>,
     pub(crate) payloads: Mutex<Vec<ListedPayload>>,
     pub(crate) sensors: Mutex<Arc<Snapshot>>,
+    /// What the snapshot is made from once records are changed.
+    pub(crate) model: Mutex<Model>,
+    /// The repository's clock.
+    pub(crate) time: Mutex<u32>,
     /// Records by ID, and when the log was last erased.
     pub(crate) log: Mutex<(BTreeMap<u16, [u8; 16]>, u32)>,
     /// The watchdog timer, once it is set.
@@ -277,6 +281,31 @@ impl Sensors for Board {
 
     fn set_hysteresis<'a>(&'a self, sensor: &'a Sensor, hysteresis: Hysteresis) -> Pending<'a, ()> {
         self.ask(format!("{}: {} {}", sensor.path, hysteresis.positive, hysteresis.negative))
+    }
+
+    fn set_reading<'a>(&'a self, sensor: &'a Sensor, value: f64) -> Pending<'a, ()> {
+        if sensor.path.ends_with("Measured") {
+            return Box::pin(ready(Err(PlatformError::Refused("it is measured".into()))));
+        }
+        self.ask(format!("{}: reads {value}", sensor.path))
+    }
+
+    fn change_records(&self, change: RecordChange) -> Pending<'_, Result<u16, RecordRefused>> {
+        let mut model = self.model.lock().unwrap();
+        let outcome = model.changed_records(&change).map(|changed| {
+            changed.records.into_iter().for_each(|records| model.set_added(records));
+            changed.id
+        });
+        *self.sensors.lock().unwrap() = model.rebuild(self.repository_time()).0;
+        Box::pin(ready(Ok(outcome)))
+    }
+
+    fn repository_time(&self) -> u32 {
+        *self.time.lock().unwrap()
+    }
+
+    fn set_repository_time(&self, seconds: u32) {
+        *self.time.lock().unwrap() = seconds;
     }
 }
 

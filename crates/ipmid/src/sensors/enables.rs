@@ -62,6 +62,12 @@ impl EventEnables {
         self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
     }
 
+    /// Enables everything again.
+    pub(crate) fn reset(&self) {
+        self.lock().clear();
+        self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
+    }
+
     /// Changes with every change.
     pub(crate) fn generation(&self) -> watch::Receiver<u32> {
         self.generation.subscribe()

@@ -9,12 +9,16 @@ use std::{
 use bmc_dbus::{discovery::Event, discrete::ROOTS, names::sensors as names};
 
 use super::{
-    Discrete, Facts, MAX_SENSORS, Numbers, Sensor, Snapshot,
+    AddedRecords, Contains, Discrete, Facts, History, MAX_SENSORS, Numbers, RecordChange, RecordRefused,
+    Sensor, Snapshot,
+    added::Changed,
+    associations,
     discrete::own_sensors,
     facts::Properties,
     items::{FoundItem, Items},
     names::Names,
     reading::{Provider, ReadingCell},
+    snapshot::locators,
 };
 use crate::platform::inventory::FruDevice;
 
@@ -30,6 +34,10 @@ pub struct Model {
     /// Below each root of [`ROOTS`]: a provider lists its objects root by root.
     items: [Items; ROOTS.len()],
     frus: Vec<FruDevice>,
+    /// What its vendor says that the board is made of.
+    contains: Vec<Contains>,
+    added: AddedRecords,
+    history: History,
     dirty: bool,
     current: Arc<Snapshot>,
 }
@@ -47,6 +55,48 @@ impl Model {
     /// A model that has given out `numbers` before.
     pub fn new(numbers: Numbers) -> Self {
         Self { numbers: numbers.checked(), dirty: true, ..Self::default() }
+    }
+
+    /// The same with what clients added and when the repository changed before.
+    #[must_use]
+    pub fn with_records(self, added: AddedRecords, history: History) -> Self {
+        Self { added: added.checked(), history, ..self }
+    }
+
+    /// The same of a board that is made of this.
+    #[must_use]
+    pub fn with_parts(self, contains: Vec<Contains>) -> Self {
+        Self { contains, ..self }
+    }
+
+    /// When the repository changed.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Sensors that were there before the start have had the time to come back.
+    pub fn settle(&mut self) {
+        self.dirty |= !self.history.is_settled();
+        self.history.settle();
+    }
+
+    /// What clients' records would be after `change`.
+    ///
+    /// # Errors
+    /// As [`AddedRecords::change`]; that there was no room is remembered.
+    pub(crate) fn changed_records(&mut self, change: &RecordChange) -> Result<Changed, RecordRefused> {
+        let changed = self.added.change(change, self.current.records());
+        if changed == Err(RecordRefused::Full) {
+            self.history.overflowed();
+            self.dirty = true;
+        }
+        changed
+    }
+
+    /// These are the records that clients added.
+    pub fn set_added(&mut self, added: AddedRecords) {
+        self.dirty = true;
+        self.added = added;
     }
 
     /// The addresses given so far.
@@ -206,7 +256,12 @@ impl Model {
         });
         let sensors = sensors.collect();
         discrete.extend(self.discrete_items(&mut id_strings));
-        self.current = Arc::new(Snapshot::new(&self.current, sensors, discrete, &self.frus, now));
+        let mut board = locators(&self.frus);
+        board.extend(associations::records(&self.frus, &self.contains));
+        let mut snapshot = Snapshot::new(&self.current, sensors, discrete, &board, &self.added);
+        self.history.note(snapshot.records(), now);
+        snapshot.changes = self.history.changes();
+        self.current = Arc::new(snapshot);
         (self.current.clone(), assigned)
     }
 

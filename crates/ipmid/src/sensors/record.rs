@@ -29,7 +29,7 @@ const THRESHOLDS_SETTABLE: u8 = 0x08;
 const NO_EVENTS: u8 = 0x03;
 
 /// Record IDs of sensors begin here; their address follows.
-const FIRST_SENSOR_RECORD: u16 = 0x1000;
+pub(crate) const FIRST_SENSOR_RECORD: u16 = 0x1000;
 
 /// How raw bytes of the sensor stand for values in IPMI's unit.
 pub(crate) fn conversion(facts: &Facts, kind: Kind, unit: Unit) -> Conversion {

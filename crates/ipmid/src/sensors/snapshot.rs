@@ -11,7 +11,8 @@ use ipmi_wire::{
 };
 
 use super::{
-    Address, Discrete, Facts,
+    Address, Changes, Discrete, Facts,
+    added::{AddedRecords, FIRST_ADDED},
     facts::Threshold,
     kind::{Kind, Unit},
     reading::{Reading, ReadingCell, Status},
@@ -24,6 +25,8 @@ use crate::platform::inventory::FruDevice;
 pub struct Snapshot {
     /// Records, by ID.
     records: Vec<Record>,
+    /// How many of them clients may still add.
+    room: usize,
     sensors: Vec<Arc<Sensor>>,
     /// By address.
     discrete: Vec<Arc<Discrete>>,
@@ -31,8 +34,8 @@ pub struct Snapshot {
     by_address: Vec<u16>,
     /// Changes with the records.
     pub generation: u32,
-    /// When records last changed, in seconds since 1970.
-    pub changed: u32,
+    /// When they changed.
+    pub changes: Changes,
 }
 
 /// An encoded record.
@@ -174,23 +177,29 @@ impl Record {
     pub(super) fn new(sdr: &Sdr) -> Self {
         Self { id: sdr.record_id(), bytes: sdr.to_bytes().into() }
     }
+
+    /// All but the ID.
+    pub(super) fn content(&self) -> &[u8] {
+        self.bytes.get(size_of::<u16>()..).unwrap_or_default()
+    }
 }
 
 impl Snapshot {
-    /// A snapshot of `sensors`, `discrete` ones and `frus`, the successor of `previous`. Its generation moves where a record is another.
+    /// A snapshot of `sensors`, of `discrete` ones, of what else the board has, and of what clients added; the successor of `previous`. Its generation
+    /// moves where a record is another.
     pub(crate) fn new(
         previous: &Self,
         mut sensors: Vec<Arc<Sensor>>,
         mut discrete: Vec<Arc<Discrete>>,
-        frus: &[FruDevice],
-        now: u32,
+        board: &[Record],
+        added: &AddedRecords,
     ) -> Self {
         sensors.sort_by_key(|sensor| sensor.address);
         discrete.sort_by_key(|discrete| discrete.address);
-        let mut records = vec![controller_record()];
-        records.extend(frus.iter().map(fru_record));
+        let mut records = board.to_vec();
         records.extend(sensors.iter().map(|sensor| sensor.encoded.clone()));
         records.extend(discrete.iter().map(|discrete| discrete.encoded.clone()));
+        records.extend(added.iter());
         records.sort_by_key(|record| record.id);
         let mut by_address = vec![0; ADDRESSES];
         for (place, sensor) in (1..).zip(&sensors) {
@@ -198,12 +207,10 @@ impl Snapshot {
                 *slot = place;
             }
         }
-        let (generation, changed) = if records == previous.records {
-            (previous.generation, previous.changed)
-        } else {
-            (previous.generation.wrapping_add(1), now)
-        };
-        Self { records, sensors, discrete, by_address, generation, changed }
+        let is_other = records != previous.records;
+        let generation = previous.generation.wrapping_add(u32::from(is_other));
+        let (room, changes) = (added.room(), previous.changes);
+        Self { records, room, sensors, discrete, by_address, generation, changes }
     }
 
     /// The sensor at `address`.
@@ -239,15 +246,31 @@ impl Snapshot {
         &self.records
     }
 
-    /// The record `id` and the one after it; 0 stands for the first, FFFFh for the last.
-    pub fn record(&self, id: u16) -> Option<(&Record, Option<&Record>)> {
-        let place = match id {
-            0 => 0,
-            u16::MAX => self.records.len().checked_sub(1)?,
-            id => self.records.binary_search_by_key(&id, |record| record.id).ok()?,
-        };
-        Some((self.records.get(place)?, self.records.get(place + 1)))
+    /// The records without those that clients added: the device's own.
+    pub fn device_records(&self) -> &[Record] {
+        let end = self.records.partition_point(|record| record.id < FIRST_ADDED);
+        self.records.get(..end).unwrap_or_default()
     }
+
+    /// How many records clients may still add.
+    pub fn room(&self) -> usize {
+        self.room
+    }
+}
+
+/// The record `id` of `records` and the one after it; 0 stands for the first, FFFFh for the last.
+pub(crate) fn record_of(records: &[Record], id: u16) -> Option<(&Record, Option<&Record>)> {
+    let place = match id {
+        0 => 0,
+        u16::MAX => records.len().checked_sub(1)?,
+        id => records.binary_search_by_key(&id, |record| record.id).ok()?,
+    };
+    Some((records.get(place)?, records.get(place + 1)))
+}
+
+/// The records of the controller itself and of its FRU devices.
+pub(super) fn locators(frus: &[FruDevice]) -> Vec<Record> {
+    std::iter::once(controller_record()).chain(frus.iter().map(fru_record)).collect()
 }
 
 fn index(address: Address) -> usize {

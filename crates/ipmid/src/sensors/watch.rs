@@ -1,7 +1,11 @@
 //! The one subscription: from signals on the bus to the [`Model`], and what commands write back.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -15,16 +19,24 @@ use bmc_dbus::{
 use tokio::sync::watch;
 use zbus::{Connection, Variant};
 
-use super::{Hysteresis, Model, Numbers, Sensor, Snapshot, Threshold};
-use crate::platform::{
-    Pending, PlatformError,
-    dbus::{NO_OBJECT, platform_error},
-    inventory::Inventory,
-    sensors::Sensors,
+use super::{
+    AddedRecords, Contains, History, Hysteresis, Model, Numbers, RecordChange, RecordRefused, Sensor,
+    Snapshot, Threshold,
+};
+use crate::{
+    platform::{
+        Pending, PlatformError,
+        dbus::{NO_OBJECT, platform_error},
+        inventory::Inventory,
+        sensors::Sensors,
+    },
+    stored::Stored,
 };
 
 /// How long static changes are gathered before a snapshot is made: a provider that starts tells of a thousand in a burst.
 const GATHER: Duration = Duration::from_millis(100);
+/// How long providers have after a start to tell of the sensors that they had before it.
+const SETTLE: Duration = Duration::from_secs(60);
 /// How often the FRU devices are looked at.
 const FRU_CHECK: Duration = Duration::from_secs(5);
 
@@ -38,23 +50,64 @@ struct Shared {
     model: Mutex<Model>,
     current: RwLock<Arc<Snapshot>>,
     connection: Mutex<Option<Connection>>,
-    numbers: StateFile<Numbers>,
+    files: SensorFiles,
+    /// When the repository changed, on its way to its file.
+    history: Stored<History>,
+    /// Held by who changes clients' records.
+    changing: tokio::sync::Mutex<()>,
+    /// How far the repository's clock is ahead of the system's, in seconds, until the next start.
+    clock_ahead: AtomicI64,
     inventory: Arc<dyn Inventory>,
     generation: watch::Sender<u32>,
 }
 
-impl DbusSensors {
-    /// No sensors yet; `numbers` is where the addresses that were given are kept.
-    pub fn new(numbers: StateFile<Numbers>, inventory: Arc<dyn Inventory>) -> Self {
-        let given = numbers.load().unwrap_or_else(|error| {
-            tracing::warn!("sensor numbers are given anew: {error}");
+/// What is kept of sensors over a restart.
+#[derive(Debug)]
+pub struct SensorFiles {
+    /// The addresses that were given.
+    numbers: StateFile<Numbers>,
+    /// The records that clients added.
+    added: Arc<StateFile<AddedRecords>>,
+    /// When the repository changed.
+    history: StateFile<History>,
+}
+
+impl SensorFiles {
+    /// The files in the daemon's state directory.
+    pub fn in_directory(directory: &Path) -> Self {
+        Self {
+            numbers: StateFile::new(directory.join("sensor-numbers.json")),
+            added: Arc::new(StateFile::new(directory.join("sdr-added.json"))),
+            history: StateFile::new(directory.join("sdr-history.json")),
+        }
+    }
+}
+
+/// What a file has; what cannot be read is said and begins anew.
+fn load<T: serde::de::DeserializeOwned + Default>(file: &StateFile<T>, what: &str) -> T {
+    file.load()
+        .unwrap_or_else(|error| {
+            tracing::warn!("{what}: {error}");
             None
-        });
+        })
+        .unwrap_or_default()
+}
+
+impl DbusSensors {
+    /// No sensors yet, on a board that is made of `contains`.
+    pub fn new(files: SensorFiles, inventory: Arc<dyn Inventory>, contains: Vec<Contains>) -> Self {
+        let numbers = load(&files.numbers, "sensor numbers are given anew");
+        let added = load(&files.added, "sensor data records that clients added are lost");
+        let history = load(&files.history, "changes of the sensor data records are counted anew");
+        let model = Model::new(numbers).with_records(added, history.clone()).with_parts(contains);
         let shared = Shared {
-            model: Mutex::new(Model::new(given.unwrap_or_default())),
+            model: Mutex::new(model),
             current: RwLock::default(),
             connection: Mutex::default(),
-            numbers,
+            files,
+            history: Stored::new(history),
+            changing: tokio::sync::Mutex::default(),
+            clock_ahead: AtomicI64::new(0),
             inventory,
             generation: watch::Sender::new(0),
         };
@@ -72,6 +125,16 @@ impl DbusSensors {
     /// The generation of the snapshot, as it changes.
     pub(crate) fn generation(&self) -> watch::Receiver<u32> {
         self.shared.generation.subscribe()
+    }
+
+    /// Writes down when the repository changed; never ends.
+    pub async fn keep_history(&self) {
+        self.shared.history.keep(&self.shared.files.history).await;
+    }
+
+    /// Writes it down now.
+    pub fn write_history(&self) {
+        self.shared.history.write(&self.shared.files.history);
     }
 
     /// Follows the sensors on `connection` until it closes; then all of them are unavailable until the next call.
@@ -93,6 +156,7 @@ impl DbusSensors {
         let mut detectors = Follow::start(connection, detectors.0, detectors.1).await?;
         let mut fru_check = tokio::time::interval(FRU_CHECK);
         let mut publish_at = None;
+        let mut settle_at = Some(tokio::time::Instant::now() + SETTLE);
         loop {
             if publish_at.is_none() && lock(&self.shared.model).is_dirty() {
                 publish_at = Some(tokio::time::Instant::now() + GATHER);
@@ -107,6 +171,10 @@ impl DbusSensors {
                 () = sleep_until(publish_at) => {
                     publish_at = None;
                     self.publish();
+                }
+                () = sleep_until(settle_at) => {
+                    settle_at = None;
+                    lock(&self.shared.model).settle();
                 }
                 _ = fru_check.tick() => self.check_frus(),
             }
@@ -140,13 +208,39 @@ impl DbusSensors {
     /// Makes the snapshot that handlers see from now on.
     fn publish(&self) {
         let mut model = lock(&self.shared.model);
-        let (snapshot, assigned) = model.rebuild(seconds_since_1970());
-        if assigned && let Err(error) = self.shared.numbers.store(model.numbers()) {
+        let (snapshot, assigned) = model.rebuild(self.repository_time());
+        self.shared.history.change(|history| history.clone_from(model.history()));
+        if assigned && let Err(error) = self.shared.files.numbers.store(model.numbers()) {
             tracing::warn!("sensor numbers may change with the next start: {error}");
         }
         let generation = snapshot.generation;
         *self.shared.current.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
         self.shared.generation.send_if_modified(|last| std::mem::replace(last, generation) != generation);
+    }
+
+    /// As [`Sensors::change_records`]: nobody sees a change that is not on the medium.
+    async fn change(&self, change: &RecordChange) -> Result<Result<u16, RecordRefused>, PlatformError> {
+        let _alone = self.shared.changing.lock().await;
+        let outcome = lock(&self.shared.model).changed_records(change);
+        let changed = match outcome {
+            Ok(changed) => changed,
+            Err(refused) => {
+                // That there was no room is in the snapshot.
+                if refused == RecordRefused::Full {
+                    self.publish();
+                }
+                return Ok(Err(refused));
+            }
+        };
+        if let Some(records) = changed.records {
+            let (file, value) = (Arc::clone(&self.shared.files.added), records.clone());
+            let stored = tokio::task::spawn_blocking(move || file.store(&value)).await;
+            let failed = |error: &dyn std::fmt::Display| PlatformError::Failed(error.to_string());
+            stored.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+            lock(&self.shared.model).set_added(records);
+            self.publish();
+        }
+        Ok(Ok(changed.id))
     }
 
     /// Writes properties, and has the snapshot show them at once: the client that set a threshold reads it back next.
@@ -197,6 +291,25 @@ impl Sensors for DbusSensors {
         })
     }
 
+    fn set_reading<'a>(&'a self, sensor: &'a Sensor, value: f64) -> Pending<'a, ()> {
+        Box::pin(
+            async move { self.write(sensor, &[(names::VALUE.to_owned(), "Value".to_owned(), value)]).await },
+        )
+    }
+
+    fn change_records(&self, change: RecordChange) -> Pending<'_, Result<u16, RecordRefused>> {
+        Box::pin(async move { self.change(&change).await })
+    }
+
+    fn repository_time(&self) -> u32 {
+        let now = seconds_since_1970().saturating_add(self.shared.clock_ahead.load(Ordering::Relaxed));
+        u32::try_from(now.max(0)).unwrap_or(u32::MAX)
+    }
+
+    fn set_repository_time(&self, seconds: u32) {
+        self.shared.clock_ahead.store(i64::from(seconds) - seconds_since_1970(), Ordering::Relaxed);
+    }
+
     fn set_hysteresis<'a>(&'a self, sensor: &'a Sensor, hysteresis: Hysteresis) -> Pending<'a, ()> {
         Box::pin(async move {
             let property = |name: &str, value| (names::HYSTERESIS.to_owned(), name.to_owned(), value);
@@ -222,10 +335,10 @@ async fn sleep_until(at: Option<tokio::time::Instant>) {
     }
 }
 
-/// The system clock, as SDR and SEL times want it.
-pub(crate) fn seconds_since_1970() -> u32 {
+/// The system clock.
+fn seconds_since_1970() -> i64 {
     let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u32::try_from(elapsed.as_secs()).unwrap_or(u32::MAX)
+    i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

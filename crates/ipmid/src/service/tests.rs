@@ -7,6 +7,7 @@ use system_tests::PrivateBus;
 use tokio::time::{Duration, timeout};
 
 use super::*;
+use crate::sensors::SensorFiles;
 
 mod host;
 
@@ -15,9 +16,9 @@ type Execute = (u8, u8, u8, u8, Vec<u8>);
 fn settings() -> Settings {
     let channels = ChannelTable::read(std::path::Path::new("/nonexistent")).unwrap();
     // Never written to: no sensor comes on these buses.
-    let numbers = bmc_daemon::StateFile::new("/nonexistent/sensor-numbers.json".into());
+    let files = SensorFiles::in_directory(std::path::Path::new("/nonexistent"));
     Settings {
-        sensors: DbusSensors::new(numbers, Arc::new(FruFiles::default())),
+        sensors: DbusSensors::new(files, Arc::new(FruFiles::default()), Vec::new()),
         frus: Arc::default(),
         config: Config::default(),
         guids: Guids::default(),

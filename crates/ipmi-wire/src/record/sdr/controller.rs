@@ -112,11 +112,6 @@ impl RecordBody for Oem {
     }
 
     fn decode_body(record_id: u16, reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {
-        let manufacturer = reader.array()?;
-        let data = reader.rest();
-        if data.len() > DATA_MAX {
-            return Err(CompletionCode::REQUEST_DATA_LENGTH_INVALID);
-        }
-        Ok(Self { record_id, manufacturer, data: data.to_vec() })
+        Ok(Self { record_id, manufacturer: reader.array()?, data: reader.rest().to_vec() })
     }
 }

@@ -223,6 +223,7 @@ fn what_is_no_record_is_refused_with_its_reason() {
     assert_eq!(with(4, 5), Err(CompletionCode::REQUEST_DATA_LENGTH_INVALID), "too long");
     let oem = [[4, 0, 0x51, 0xC0, 60].as_slice(), &[0; 60]].concat();
     assert_eq!(Sdr::from_bytes(&oem), Err(CompletionCode::REQUEST_DATA_LENGTH_INVALID), "over 64 bytes");
+    assert!(Sdr::from_bytes(&[[4, 0, 0x51, 0xC0, 59].as_slice(), &[0; 59]].concat()).is_ok());
     let locator = [1, 0, 0x51, 0x12, 12, 0x20, 0, 0, 0, 0, 0, 0, 6, 1, 0, 0xC3, b'B'];
     assert_eq!(
         Sdr::from_bytes(&locator),

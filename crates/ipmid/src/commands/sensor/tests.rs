@@ -56,6 +56,7 @@ fn board(sensors: &[(&str, Rows<'_>)]) -> Arc<Board> {
     model.load(&Arc::from("xyz.openbmc_project.X"), objects.collect(), Instant::now());
     model.set_frus(board.list());
     *board.sensors.lock().unwrap() = model.rebuild(1000).0;
+    *board.model.lock().unwrap() = model;
     Arc::new(board)
 }
 
@@ -163,10 +164,10 @@ async fn the_repository_and_the_device_give_the_same_records() {
     let sensors: Vec<_> = names.iter().map(|name| (name.as_str(), INLET)).collect();
     let ipmid = fake::ipmid(&board(&sensors));
     let records = walk(&ipmid, STORAGE, 0x22, 0x23).await;
-    // The controller, FRU 0, and the BMC's own discrete sensors.
-    assert_eq!(records.len(), 1000 + 2 + 9);
+    // The controller, FRU 0, the chassis that has it, and the BMC's own discrete sensors.
+    assert_eq!(records.len(), 1000 + 3 + 9);
     let info = ask(&ipmid, (STORAGE, 0x20), &[]).await.unwrap();
-    assert_eq!(u16::from_le_bytes([info[1], info[2]]), 1011);
+    assert_eq!(u16::from_le_bytes([info[1], info[2]]), 1012);
     assert_eq!(records, walk(&ipmid, SENSOR, 0x22, 0x21).await);
     let mut answering = 0;
     for record in records.iter().filter(|record| record[3] == 0x01) {
@@ -241,4 +242,26 @@ async fn the_log_is_added_to_read_deleted_and_cleared_with_a_reservation() {
     assert_eq!(ask(&ipmid, (STORAGE, 0x47), &clear(0xAA)).await.unwrap(), [1]);
     assert_eq!(ask(&ipmid, (STORAGE, 0x47), &clear(0x00)).await.unwrap(), [1]);
     assert_eq!(ask(&ipmid, (STORAGE, 0x43), &[0, 0, 0, 0, 0, 0xFF]).await, Err(0xCB));
+}
+
+#[tokio::test]
+async fn a_sensor_stays_what_the_board_says_that_it_is() {
+    let ipmid = fake::ipmid(&board(&[("A", INLET)]));
+    assert_eq!(ask(&ipmid, (SENSOR, 0x2F), &[1]).await.unwrap(), [1, 1]);
+    assert_eq!(ask(&ipmid, (SENSOR, 0x2E), &[1, 1, 1]).await, Ok(Vec::new()));
+    assert_eq!(ask(&ipmid, (SENSOR, 0x2E), &[1, 2, 1]).await, Err(0xCD));
+    assert_eq!(ask(&ipmid, (SENSOR, 0x2E), &[9, 1, 1]).await, Err(0xCB));
+}
+
+#[tokio::test]
+async fn a_reading_is_set_where_its_provider_lets_it() {
+    let board = board(&[("A", INLET), ("Measured", INLET)]);
+    let ipmid = fake::ipmid(&board);
+    ask(&ipmid, (SENSOR, 0x30), &[1, 0x01, 42]).await.unwrap();
+    assert_eq!(*board.asked.lock().unwrap(), ["/xyz/openbmc_project/sensors/temperature/A: reads 42"]);
+    assert_eq!(ask(&ipmid, (SENSOR, 0x30), &[2, 0x01, 42]).await, Err(0x80));
+    assert_eq!(ask(&ipmid, (SENSOR, 0x30), &[1, 0x10, 0, 1, 0]).await, Err(0x80), "assertion bits");
+    assert_eq!(ask(&ipmid, (SENSOR, 0x30), &[1, 0x40, 0, 0, 0, 0, 0, 1, 2, 3]).await, Err(0x81));
+    assert_eq!(ask(&ipmid, (SENSOR, 0x30), &[1, 0x02, 42]).await, Err(0xCC));
+    assert_eq!(ask(&ipmid, (SENSOR, 0x30), &[9, 0x01, 42]).await, Err(0xCB));
 }

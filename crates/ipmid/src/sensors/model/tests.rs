@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use zbus::{OwnedVariant, Variant};
 
 use super::*;
-use crate::sensors::{Address, Reading, Status, reading::HEARTBEAT_LIMIT};
+use crate::sensors::{Address, Reading, Status, reading::HEARTBEAT_LIMIT, record_of};
 
 const ROOT: &str = names::ROOT;
 const WARNING: &str = "xyz.openbmc_project.Sensor.Threshold.Warning";
@@ -192,7 +192,7 @@ fn a_thousand_sensors_are_held_and_no_more() {
     let snapshot = world.snapshot();
     assert_eq!(snapshot.sensors().len(), MAX_SENSORS);
     let (mut id, mut count) = (0, 0);
-    while let Some((record, next)) = snapshot.record(id) {
+    while let Some((record, next)) = record_of(snapshot.records(), id) {
         count += 1;
         assert!(record.bytes.len() <= 64);
         match next {

@@ -82,8 +82,8 @@ async fn provider(bus: &PrivateBus, count: usize) -> Connection {
 
 /// Sensors that follow the bus, in a task.
 async fn follow(bus: &PrivateBus, dir: &tempfile::TempDir) -> DbusSensors {
-    let state = StateFile::new(dir.path().join("sensor-numbers.json"));
-    let sensors = DbusSensors::new(state, Arc::new(FruFiles::default()));
+    let files = SensorFiles::in_directory(dir.path());
+    let sensors = DbusSensors::new(files, Arc::new(FruFiles::default()), Vec::new());
     let (follower, connection) = (sensors.clone(), connect(bus).await);
     tokio::spawn(async move { follower.follow(&connection).await });
     sensors
@@ -189,4 +189,35 @@ async fn a_write_to_a_provider_that_left_is_an_absence_and_to_a_sensor_that_was_
     assert_eq!(sensors.set_thresholds(&sensor, &upper).await, Err(PlatformError::NotPresent));
     provider.close().await.unwrap();
     assert!(matches!(sensors.set_thresholds(&sensor, &upper).await, Err(PlatformError::Absent(_))));
+}
+
+/// A vendor's record.
+const OEM: [u8; 9] = [0, 0, 0x51, 0xC0, 4, 1, 2, 3, 9];
+
+fn without_a_bus(directory: &Path) -> DbusSensors {
+    DbusSensors::new(SensorFiles::in_directory(directory), Arc::new(FruFiles::default()), Vec::new())
+}
+
+#[tokio::test]
+async fn what_clients_added_and_the_times_of_changes_outlive_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let sensors = without_a_bus(dir.path());
+    let id = sensors.change_records(RecordChange::Add(OEM.to_vec())).await.unwrap().unwrap();
+    sensors.write_history();
+    let (before, after) = (sensors.snapshot(), without_a_bus(dir.path()).snapshot());
+    assert!(after.records().iter().any(|record| record.id == id));
+    assert_eq!((after.records(), after.changes), (before.records(), before.changes));
+    let modes = std::fs::read_dir(dir.path()).unwrap().map(|entry| {
+        std::os::unix::fs::PermissionsExt::mode(&entry.unwrap().metadata().unwrap().permissions()) & 0o777
+    });
+    assert_eq!(modes.collect::<Vec<_>>(), [0o600, 0o600]);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_written_down_is_not_there() {
+    let sensors = without_a_bus(Path::new("/nonexistent"));
+    let before = sensors.snapshot();
+    let outcome = sensors.change_records(RecordChange::Add(OEM.to_vec())).await;
+    assert!(matches!(outcome, Err(PlatformError::Failed(_))), "{outcome:?}");
+    assert_eq!(sensors.snapshot().records(), before.records());
 }

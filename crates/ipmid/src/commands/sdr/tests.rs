@@ -1,0 +1,218 @@
+//! Writing the repository, on a board that is a table.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use bmc_daemon::ChannelMedium;
+use ipmi_wire::{Lun, codec::Decode as _, record::sdr::Sdr};
+use zbus::OwnedVariant;
+
+use super::*;
+use crate::{
+    dispatch::{Request, dispatch},
+    platform::fake::{self, Board},
+    sensors::{Model, Numbers},
+};
+
+const STORAGE: u8 = 0x0A;
+const SENSOR: u8 = 0x04;
+
+/// Records of the controller and of one sensor, made at time 1000.
+fn board() -> Arc<Board> {
+    let board = Board::running();
+    let property = |name: &str, value: f64| HashMap::from([(name.to_owned(), OwnedVariant::from(value))]);
+    let interfaces = HashMap::from([
+        ("xyz.openbmc_project.Sensor.Value".to_owned(), property("Value", 25.0)),
+        ("xyz.openbmc_project.Sensor.Threshold.Warning".to_owned(), property("WarningHigh", 80.0)),
+    ]);
+    let objects = HashMap::from([("/xyz/openbmc_project/sensors/temperature/A".to_owned(), interfaces)]);
+    let mut model = Model::new(Numbers::default());
+    model.load(&Arc::from("xyz.openbmc_project.X"), objects, Instant::now());
+    *board.sensors.lock().unwrap() = model.rebuild(1000).0;
+    *board.model.lock().unwrap() = model;
+    *board.time.lock().unwrap() = 2000;
+    Arc::new(board)
+}
+
+async fn ask(ipmid: &Ipmid, (net_fn, command): (u8, u8), data: &[u8]) -> Result<Vec<u8>, u8> {
+    let caller = Caller { lun: Lun::new(0).unwrap(), ..Caller::without_session(1, ChannelMedium::Lan) };
+    let response = dispatch(ipmid, &caller, Request { net_fn, command, data }).await;
+    if response.completion_code.0 == 0 { Ok(response.data) } else { Err(response.completion_code.0) }
+}
+
+async fn storage(ipmid: &Ipmid, command: u8, data: &[u8]) -> Result<Vec<u8>, u8> {
+    ask(ipmid, (STORAGE, command), data).await
+}
+
+async fn info(ipmid: &Ipmid) -> RepositoryInfo {
+    RepositoryInfo::from_bytes(&storage(ipmid, 0x20, &[]).await.unwrap()).unwrap()
+}
+
+async fn reserve(ipmid: &Ipmid) -> [u8; 2] {
+    storage(ipmid, 0x22, &[]).await.unwrap().try_into().unwrap()
+}
+
+/// A vendor's record with this byte.
+fn oem(data: u8) -> [u8; 9] {
+    [0, 0, 0x51, 0xC0, 4, 1, 2, 3, data]
+}
+
+#[tokio::test]
+async fn a_record_that_a_client_adds_can_be_read_and_deleted() {
+    let ipmid = fake::ipmid(&board());
+    let before = info(&ipmid).await;
+    assert_eq!((before.records, before.free_space), (2, 256 * 64));
+    assert_eq!((before.last_addition, before.last_erase, before.operations), (1000, u32::MAX, 0x2F));
+    assert_eq!(storage(&ipmid, 0x24, &oem(9)).await.unwrap(), [0x00, 0x20]);
+    let after = info(&ipmid).await;
+    assert_eq!((after.records, after.free_space, after.last_addition), (3, 255 * 64, 2000));
+    let read = storage(&ipmid, 0x23, &[0, 0, 0x00, 0x20, 0, 0xFF]).await.unwrap();
+    assert_eq!(read, [0xFF, 0xFF, 0x00, 0x20, 0x51, 0xC0, 4, 1, 2, 3, 9]);
+    let [low, high] = reserve(&ipmid).await;
+    assert_eq!(storage(&ipmid, 0x26, &[low, high, 0x00, 0x20]).await.unwrap(), [0x00, 0x20]);
+    let after = info(&ipmid).await;
+    assert_eq!((after.records, after.last_addition, after.last_erase), (2, 2000, 2000));
+    assert_eq!(storage(&ipmid, 0x23, &[0, 0, 0x00, 0x20, 0, 0xFF]).await, Err(0xCB));
+}
+
+#[tokio::test]
+async fn pieces_of_the_size_of_an_ipmb_message_make_the_record() {
+    let ipmid = fake::ipmid(&board());
+    let [low, high] = reserve(&ipmid).await;
+    let whole = storage(&ipmid, 0x23, &[0, 0, 0x01, 0x10, 0, 0xFF]).await.unwrap().split_off(2);
+    let mut pieces = Vec::new();
+    while pieces.len() < whole.len() {
+        let request = [low, high, 0x01, 0x10, u8::try_from(pieces.len()).unwrap(), 22];
+        let caller = Caller::without_session(0, ChannelMedium::Ipmb);
+        let request = Request { net_fn: STORAGE, command: 0x23, data: &request };
+        pieces.extend(dispatch(&ipmid, &caller, request).await.data.into_iter().skip(2));
+    }
+    assert_eq!(pieces, whole);
+}
+
+#[tokio::test]
+async fn what_is_malformed_or_the_boards_is_refused() {
+    let ipmid = fake::ipmid(&board());
+    let [low, high] = reserve(&ipmid).await;
+    let with = |at: usize, byte: u8| {
+        let mut record = oem(9);
+        record[at] = byte;
+        record
+    };
+    assert_eq!(storage(&ipmid, 0x24, &with(2, 0x02)).await, Err(0xCC), "version");
+    assert_eq!(storage(&ipmid, 0x24, &with(3, 0x04)).await, Err(0xCD), "type");
+    assert_eq!(storage(&ipmid, 0x24, &with(4, 5)).await, Err(0xC7), "length");
+    assert_eq!(storage(&ipmid, 0x24, &[]).await, Err(0xC7));
+    assert_eq!(storage(&ipmid, 0x26, &[low, high, 0x01, 0x10]).await, Err(0xCD), "the sensor's");
+    assert_eq!(storage(&ipmid, 0x26, &[low, high, 0x05, 0x30]).await, Err(0xCB));
+    assert_eq!(storage(&ipmid, 0x26, &[0, 0, 0x01, 0x10]).await, Err(0xC5), "no reservation");
+    let sensor = storage(&ipmid, 0x23, &[0, 0, 0x01, 0x10, 0, 0xFF]).await.unwrap().split_off(2);
+    assert_eq!(storage(&ipmid, 0x24, &sensor).await.unwrap(), [0x01, 0x10], "it is there already");
+    let mut other = sensor;
+    *other.last_mut().unwrap() = b'!';
+    assert_eq!(storage(&ipmid, 0x24, &other).await, Err(0xCD), "the sensor has a record");
+    assert_eq!(info(&ipmid).await.last_addition, 1000);
+}
+
+#[tokio::test]
+async fn parts_make_a_record_that_is_as_long_as_it_says() {
+    let ipmid = fake::ipmid(&board());
+    let [low, high] = reserve(&ipmid).await;
+    let part = async |id: [u8; 2], offset, progress, data: &[u8]| {
+        let head = [low, high, id[0], id[1], offset, progress];
+        storage(&ipmid, 0x25, &[head.as_slice(), data].concat()).await
+    };
+    let record = oem(9);
+    let (first, second) = record.split_at(6);
+    assert_eq!(part([0, 0], 0, 0, first).await.unwrap(), [0xFE, 0xFF]);
+    assert_eq!(part([0xFE, 0xFF], 7, 1, second).await, Err(0xC9), "a gap");
+    assert_eq!(part([0xFE, 0xFF], 6, 1, second).await, Err(0xCB), "it is nobody's now");
+    assert_eq!(part([0, 0], 0, 0, first).await.unwrap(), [0xFE, 0xFF]);
+    assert_eq!(part([0xFE, 0xFF], 6, 1, &second[..2]).await, Err(0x80), "shorter than its header says");
+    assert_eq!(part([0, 0], 0, 0, &[0x51; 64]).await, Err(0x80), "longer than any record");
+    assert_eq!(part([0, 0], 0, 0, first).await.unwrap(), [0xFE, 0xFF]);
+    assert_eq!(part([0xFE, 0xFF], 6, 1, second).await.unwrap(), [0x00, 0x20]);
+    assert_eq!(part([0, 0], 0, 1, &oem(8)).await, Err(0xC5), "the addition ended the reservation");
+}
+
+#[tokio::test]
+async fn clearing_leaves_the_boards_records() {
+    let ipmid = fake::ipmid(&board());
+    storage(&ipmid, 0x24, &oem(1)).await.unwrap();
+    storage(&ipmid, 0x24, &oem(2)).await.unwrap();
+    let [low, high] = reserve(&ipmid).await;
+    assert_eq!(storage(&ipmid, 0x27, &[low, high, b'C', b'L', b'S', 0xAA]).await, Err(0xCC));
+    assert_eq!(storage(&ipmid, 0x27, &[0, 0, b'C', b'L', b'R', 0xAA]).await, Err(0xC5));
+    assert_eq!(storage(&ipmid, 0x27, &[low, high, b'C', b'L', b'R', 0xAA]).await.unwrap(), [1]);
+    assert_eq!(storage(&ipmid, 0x27, &[low, high, b'C', b'L', b'R', 0]).await.unwrap(), [1]);
+    assert_eq!(info(&ipmid).await.records, 2);
+}
+
+#[tokio::test]
+async fn a_full_repository_says_so_until_a_record_is_deleted() {
+    let ipmid = fake::ipmid(&board());
+    let record = |id: u16| {
+        let [low, high] = id.to_le_bytes();
+        [0, 0, 0x51, 0xC0, 5, 1, 2, 3, low, high]
+    };
+    for id in 0..256 {
+        storage(&ipmid, 0x24, &record(id)).await.unwrap();
+    }
+    assert_eq!(storage(&ipmid, 0x24, &record(256)).await, Err(0xC4));
+    let full = info(&ipmid).await;
+    assert_eq!((full.records, full.free_space, full.operations), (258, 0, 0xAF));
+    assert_eq!(storage(&ipmid, 0x21, &[]).await.unwrap(), [2, 1, 64, 0, 0, 0, 0, 0, 1]);
+    let [low, high] = reserve(&ipmid).await;
+    storage(&ipmid, 0x26, &[low, high, 0x00, 0x20]).await.unwrap();
+    assert_eq!(info(&ipmid).await.operations, 0x2F);
+    assert_eq!(storage(&ipmid, 0x21, &[]).await.unwrap(), [2, 1, 64, 0, 1, 0, 1, 0, 1]);
+}
+
+#[tokio::test]
+async fn device_records_are_without_what_clients_added() {
+    let ipmid = fake::ipmid(&board());
+    let before = ask(&ipmid, (SENSOR, 0x20), &[1]).await.unwrap();
+    storage(&ipmid, 0x24, &oem(1)).await.unwrap();
+    assert_eq!(ask(&ipmid, (SENSOR, 0x20), &[1]).await.unwrap(), before);
+    let last = ask(&ipmid, (SENSOR, 0x21), &[0, 0, 0xFF, 0xFF, 0, 5]).await.unwrap();
+    assert_eq!(last[..4], [0xFF, 0xFF, 0x01, 0x10]);
+    assert_eq!(ask(&ipmid, (SENSOR, 0x21), &[0, 0, 0x00, 0x20, 0, 5]).await, Err(0xCB));
+}
+
+#[tokio::test]
+async fn the_repositorys_clock_is_its_own() {
+    let ipmid = fake::ipmid(&board());
+    assert_eq!(storage(&ipmid, 0x28, &[]).await.unwrap(), 2000_u32.to_le_bytes());
+    storage(&ipmid, 0x29, &5000_u32.to_le_bytes()).await.unwrap();
+    storage(&ipmid, 0x24, &oem(1)).await.unwrap();
+    assert_eq!(info(&ipmid).await.last_addition, 5000);
+}
+
+#[tokio::test]
+async fn there_is_no_update_mode_to_enter_and_the_info_says_so() {
+    let ipmid = fake::ipmid(&board());
+    assert_eq!(storage(&ipmid, 0x2A, &[]).await, Err(0xC1));
+    assert_eq!(info(&ipmid).await.operations & 0x60, 0x20, "non-modal");
+}
+
+#[tokio::test]
+async fn the_initialization_agent_enables_events_again() {
+    let ipmid = fake::ipmid(&board());
+    let events = async || ask(&ipmid, (SENSOR, 0x29), &[1]).await.unwrap()[0];
+    let before = events().await;
+    ask(&ipmid, (SENSOR, 0x28), &[1, 0x40]).await.unwrap();
+    assert_eq!(storage(&ipmid, 0x2C, &[0]).await.unwrap(), [1]);
+    let off = events().await;
+    assert_eq!(storage(&ipmid, 0x2C, &[1]).await.unwrap(), [1]);
+    assert_eq!((off & 0x80, events().await), (0, before));
+}
+
+#[tokio::test]
+async fn the_factors_of_a_sensor_are_those_of_its_record() {
+    let ipmid = fake::ipmid(&board());
+    let record = storage(&ipmid, 0x23, &[0, 0, 0x01, 0x10, 0, 0xFF]).await.unwrap();
+    let Ok(Sdr::FullSensor(record)) = Sdr::from_bytes(&record[2..]) else { panic!("{record:?}") };
+    let factors = ask(&ipmid, (SENSOR, 0x23), &[record.number, 77]).await.unwrap();
+    let mut expected = vec![77];
+    ipmi_wire::codec::Encode::encode(&record.conversion, &mut expected);
+    assert_eq!(factors, expected);
+}
