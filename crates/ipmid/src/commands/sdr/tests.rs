@@ -56,11 +56,14 @@ fn oem(data: u8) -> [u8; 9] {
     [0, 0, 0x51, 0xC0, 4, 1, 2, 3, data]
 }
 
+/// Records of a board with one sensor: the controller's, the sensor's, and those of its own discrete sensors.
+const OWN: u16 = 2 + 9;
+
 #[tokio::test]
 async fn a_record_that_a_client_adds_can_be_read_and_deleted() {
     let ipmid = fake::ipmid(&board());
     let before = info(&ipmid).await;
-    assert_eq!((before.records, before.free_space), (2, 256 * 64));
+    assert_eq!((before.records, before.free_space), (OWN, 256 * 64));
     assert_eq!((before.last_addition, before.last_erase, before.operations), (1000, u32::MAX, 0x2F));
     assert_eq!(storage(&ipmid, 0x24, &oem(9)).await.unwrap(), [0x00, 0x20]);
     let after = info(&ipmid).await;
@@ -144,7 +147,7 @@ async fn clearing_leaves_the_boards_records() {
     assert_eq!(storage(&ipmid, 0x27, &[0, 0, b'C', b'L', b'R', 0xAA]).await, Err(0xC5));
     assert_eq!(storage(&ipmid, 0x27, &[low, high, b'C', b'L', b'R', 0xAA]).await.unwrap(), [1]);
     assert_eq!(storage(&ipmid, 0x27, &[low, high, b'C', b'L', b'R', 0]).await.unwrap(), [1]);
-    assert_eq!(info(&ipmid).await.records, 2);
+    assert_eq!(info(&ipmid).await.records, OWN);
 }
 
 #[tokio::test]
@@ -159,12 +162,12 @@ async fn a_full_repository_says_so_until_a_record_is_deleted() {
     }
     assert_eq!(storage(&ipmid, 0x24, &record(256)).await, Err(0xC4));
     let full = info(&ipmid).await;
-    assert_eq!((full.records, full.free_space, full.operations), (258, 0, 0xAF));
-    assert_eq!(storage(&ipmid, 0x21, &[]).await.unwrap(), [2, 1, 64, 0, 0, 0, 0, 0, 1]);
+    assert_eq!((full.records, full.free_space, full.operations), (OWN + 256, 0, 0xAF));
+    assert_eq!(storage(&ipmid, 0x21, &[]).await.unwrap(), [11, 1, 64, 0, 0, 0, 0, 0, 1]);
     let [low, high] = reserve(&ipmid).await;
     storage(&ipmid, 0x26, &[low, high, 0x00, 0x20]).await.unwrap();
     assert_eq!(info(&ipmid).await.operations, 0x2F);
-    assert_eq!(storage(&ipmid, 0x21, &[]).await.unwrap(), [2, 1, 64, 0, 1, 0, 1, 0, 1]);
+    assert_eq!(storage(&ipmid, 0x21, &[]).await.unwrap(), [11, 1, 64, 0, 1, 0, 1, 0, 1]);
 }
 
 #[tokio::test]
@@ -174,7 +177,8 @@ async fn device_records_are_without_what_clients_added() {
     storage(&ipmid, 0x24, &oem(1)).await.unwrap();
     assert_eq!(ask(&ipmid, (SENSOR, 0x20), &[1]).await.unwrap(), before);
     let last = ask(&ipmid, (SENSOR, 0x21), &[0, 0, 0xFF, 0xFF, 0, 5]).await.unwrap();
-    assert_eq!(last[..4], [0xFF, 0xFF, 0x01, 0x10]);
+    // The last of the BMC's own discrete sensors: the watchdog.
+    assert_eq!(last[..4], [0xFF, 0xFF, 0xF8, 0x10]);
     assert_eq!(ask(&ipmid, (SENSOR, 0x21), &[0, 0, 0x00, 0x20, 0, 5]).await, Err(0xCB));
 }
 

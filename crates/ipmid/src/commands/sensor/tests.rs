@@ -175,7 +175,7 @@ async fn the_repository_and_the_device_give_the_same_records() {
         answering += usize::from(reading.is_ok());
     }
     assert_eq!(answering, 1000);
-    assert_eq!(ask(&ipmid, (SENSOR, 0x20), &[]).await.unwrap()[..2], [240, 0x8F]);
+    assert_eq!(ask(&ipmid, (SENSOR, 0x20), &[]).await.unwrap()[..2], [249, 0x8F]);
 }
 
 #[tokio::test]
