@@ -183,8 +183,7 @@ fn sensor_type(ipmid: &Ipmid, caller: &Caller, sensor: SensorNumber) -> Result<S
 
 /// What a sensor is, the board says: only what it is already can be set.
 fn set_sensor_type(ipmid: &Ipmid, caller: &Caller, request: NewSensorType) -> Result<(), CompletionCode> {
-    let (sensor_type, event_type) = find(ipmid, caller, request.number)?.types();
-    let is_same = request.types == SensorType { sensor_type, event_type };
+    let is_same = request.types == sensor_type(ipmid, caller, SensorNumber { number: request.number })?;
     if is_same { Ok(()) } else { Err(CompletionCode::ILLEGAL_FOR_SENSOR) }
 }
 

@@ -158,19 +158,17 @@ async fn a_record_says_what_the_item_is_and_which_states_it_has() {
 #[tokio::test]
 async fn an_item_keeps_its_number_and_one_that_is_removed_has_no_record() {
     let mut world = World::with(&[(LID, lid()), (PSU, supply())]);
-    assert_eq!(world.ask(TYPE, &[1]).await.unwrap(), [0x05, 0x6F], "by path");
-    let (provider, interfaces) = (PROVIDER.into(), vec![chassis::INTRUSION.to_owned()]);
-    world.happens(1, Event::Removed { provider, path: LID.to_owned(), interfaces });
+    assert_eq!(world.ask(TYPE, &[1]).await.unwrap(), [0x08, 0x6F]);
+    assert_eq!(world.ask(TYPE, &[2]).await.unwrap(), [0x05, 0x6F]);
+    let (provider, interfaces) = (PROVIDER.into(), vec![inventory::ITEM_POWER_SUPPLY.to_owned()]);
+    world.happens(0, Event::Removed { provider, path: PSU.to_owned(), interfaces });
     assert_eq!(world.ask(READING, &[1]).await, Err(0xCB));
-    assert_eq!(world.states(2).await, 0x0001);
-    let numbers = world.model.numbers().clone();
-    let mut again = Model::new(numbers);
-    again.apply_to_items(
-        0,
-        Event::Loaded { provider: PROVIDER.into(), objects: [(PSU.to_owned(), supply())].into() },
-    );
-    again.rebuild(1);
-    assert_eq!(again.numbers().get(PSU), world.model.numbers().get(PSU), "also after a restart");
+    let mut again = Model::new(world.model.numbers().clone());
+    let objects = [(LID.to_owned(), lid())].into();
+    again.apply_to_items(1, Event::Loaded { provider: PROVIDER.into(), objects });
+    let discrete = again.rebuild(1).0;
+    let lid = discrete.all_discrete().iter().find(|discrete| discrete.path == LID).unwrap();
+    assert_eq!(lid.address.number, 2, "also alone, after a restart");
 }
 
 #[tokio::test]
