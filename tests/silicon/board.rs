@@ -21,6 +21,9 @@ const BOOT: Duration = Duration::from_secs(600);
 /// The first GPIO controller, on which bank P is the host's power sequencing.
 const GPIO: &str = "/machine/soc/gpio";
 
+/// The line by which the host says that it has power.
+pub(crate) const POWER_OK: &str = "gpioP0";
+
 /// Seconds that an answer of the emulated processor may take.
 const PATIENCE: u8 = 5;
 
@@ -99,6 +102,15 @@ impl Board {
     /// A root shell on the BMC.
     pub(crate) fn shell(&self) -> Agent {
         Agent::new(self.sockets.agent.clone())
+    }
+
+    /// Gives the host power, or takes it, and waits until the BMC has noticed.
+    pub(crate) fn host_power(&self, on: bool) {
+        self.machine().drive(POWER_OK, on);
+        let (client, wanted) = (self.ipmitool(), if on { "on" } else { "off" });
+        eventually(&format!("chassis status to say {wanted}"), || {
+            client.ok("chassis status").field("System Power") == wanted
+        });
     }
 
     /// Kills the machine as a power cut does, and powers it on again with what was on its card.

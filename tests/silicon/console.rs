@@ -14,6 +14,8 @@ use crate::board::Board;
 #[ignore = "needs the emulated board: cargo xtask qemu test"]
 fn ipmitool_sol_shows_what_the_host_prints_and_the_host_reads_what_is_typed() {
     let board = Board::get();
+    // A host without power is not typed at.
+    board.host_power(true);
     let mut host = UnixStream::connect(&board.sockets.host_uart).unwrap();
     host.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut terminal = Terminal::start(&board.ipmitool().command("sol activate"));
@@ -27,4 +29,5 @@ fn ipmitool_sol_shows_what_the_host_prints_and_the_host_reads_what_is_typed() {
     terminal.keys("~.");
     terminal.wait_for("terminated ipmitool");
     terminal.ends();
+    board.host_power(false);
 }

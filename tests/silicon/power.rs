@@ -2,9 +2,8 @@
 
 use system_tests::{Ipmitool, eventually};
 
-use crate::board::{Board, Machine};
+use crate::board::{Board, Machine, POWER_OK};
 
-const POWER_OK: &str = "gpioP0";
 const POWER_BUTTON: &str = "gpioP1";
 const RESET_BUTTON: &str = "gpioP2";
 
@@ -27,9 +26,8 @@ fn is_released(machine: &mut Machine, button: &str) {
 #[ignore = "needs the emulated board: cargo xtask qemu test"]
 fn chassis_power_presses_the_buttons_and_power_ok_is_what_chassis_status_shows() {
     let board = Board::get();
+    board.host_power(false);
     let (client, mut machine) = (board.ipmitool(), board.machine());
-    machine.drive(POWER_OK, false);
-    chassis_is(&client, "off");
     assert!(!machine.level(POWER_BUTTON), "nobody presses the button yet");
 
     client.ok("chassis power on");
