@@ -84,7 +84,8 @@ fn weigh(tools: &ToolRoot, soc: &Soc, budget: Option<&Budget>) -> Result<()> {
 }
 
 fn mebibytes(bytes: u64) -> String {
-    format!("{}.{:02} MiB", bytes / MIB, bytes % MIB * 100 / MIB)
+    let hundredths = (bytes * 100 + MIB / 2) / MIB;
+    format!("{}.{:02} MiB", hundredths / 100, hundredths % 100)
 }
 
 /// The bytes of a file system with `file` alone in it, as OpenBMC's static images compress theirs.
@@ -153,6 +154,6 @@ mod tests {
     #[test]
     fn sizes_are_read_in_mebibytes_and_their_hundredths() {
         assert_eq!(mebibytes(3 * MIB + 512 * KIB), "3.50 MiB");
-        assert_eq!(mebibytes(13 * MIB / 10), "1.29 MiB");
+        assert_eq!(mebibytes(13 * MIB / 10), "1.30 MiB");
     }
 }
