@@ -67,7 +67,7 @@ async fn a_record_that_a_client_adds_can_be_read_and_deleted() {
     assert_eq!((before.last_addition, before.last_erase, before.operations), (1000, u32::MAX, 0x2F));
     assert_eq!(storage(&ipmid, 0x24, &oem(9)).await.unwrap(), [0x00, 0x20]);
     let after = info(&ipmid).await;
-    assert_eq!((after.records, after.free_space, after.last_addition), (3, 255 * 64, 2000));
+    assert_eq!((after.records, after.free_space, after.last_addition), (OWN + 1, 255 * 64, 2000));
     let read = storage(&ipmid, 0x23, &[0, 0, 0x00, 0x20, 0, 0xFF]).await.unwrap();
     assert_eq!(read, [0xFF, 0xFF, 0x00, 0x20, 0x51, 0xC0, 4, 1, 2, 3, 9]);
     let [low, high] = reserve(&ipmid).await;
