@@ -128,7 +128,7 @@ fn library(soc: &Soc) -> String {
     // An empty crate: what it depends on is the library. A folder that has libraries of two compilers is of no use to either.
     format!(
         "mkdir -p /shared/library/src; cd /shared/library; compiler=\"$(rustc -vV) {flags}\"; \
-         if [ \"$(cat compiler)\" != \"$compiler\" ]; then \
+         if [ \"$(cat compiler 2>/dev/null)\" != \"$compiler\" ]; then \
          rm -rf target /shared/sysroot; mkdir -p /shared/sysroot/lib/rustlib/{target}/lib; : > src/lib.rs; \
          printf '[package]\\nname = \"empty\"\\nedition = \"2024\"\\n[profile.release]\\npanic = \"abort\"\\n[workspace]\\n' > Cargo.toml; \
          RUSTFLAGS='{flags} -C embed-bitcode=yes' cargo build --release --target {target} --target-dir target \
