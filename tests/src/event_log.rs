@@ -18,6 +18,9 @@ const OVERFLOW: u8 = 0x80;
 /// The ID that stands after the last record's.
 const NO_RECORD: u16 = 0xFFFF;
 
+/// Records that the log itself adds: that it was cleared (counted in its room already), is almost full, is full.
+const REMARKS: usize = 2;
+
 /// Records by the ID that the BMC answered.
 type Records = BTreeMap<u16, [u8; 16]>;
 
@@ -31,8 +34,8 @@ pub struct Added {
 }
 
 /// Clears the log and adds `count` events on `sessions` sessions at once. Whenever the log is full, it must refuse one more and say so;
-/// then it is cleared, and the next events fill it again. Each filling is read back: the records must be those that were answered, under
-/// the IDs that were answered, each once. The last filling stays.
+/// then it is cleared, and the next events fill it again. Each filling is read back: beside what the log says of itself, the records
+/// must be those that were answered, under the IDs that were answered, each once. The last filling stays.
 ///
 /// # Errors
 /// Whatever is not so.
@@ -43,24 +46,26 @@ pub fn add_events(login: &Login, sessions: usize, count: usize) -> Result<Added>
         let first = open.first_mut().context("no session")?;
         clear(first)?;
         let room = free(first)?;
-        ensure!(room > 0, "a log that was cleared has no room");
-        let batch = room.min(count - number);
+        ensure!(room > REMARKS, "a log that was cleared has no room");
+        // More than fit, so that the last ones find it full.
+        let wanted = (room + 1).min(count - number);
         let start = Instant::now();
-        let (records, latencies) = fill(&mut open, number..number + batch)?;
+        let (records, latencies) = fill(&mut open, number..number + wanted)?;
         added.elapsed += start.elapsed();
         added.latencies.extend(latencies);
         let first = open.first_mut().context("no session")?;
-        if batch == room {
+        if records.len() < wanted {
+            ensure!(records.len() + REMARKS >= room, "the log of {room} is full with {}", records.len());
             refuses_one_more(first)?;
         }
         check(first, &records)?;
-        number += batch;
+        number += records.len();
     }
     open.into_iter().try_for_each(Session::close)?;
     Ok(added)
 }
 
-/// Adds the events with these numbers, on all sessions at once.
+/// Adds the events with these numbers, on all sessions at once, until the log is full.
 fn fill(open: &mut [Session], numbers: std::ops::Range<usize>) -> Result<(Records, Vec<Duration>)> {
     let step = open.len();
     let shares: Vec<Vec<usize>> =
@@ -70,7 +75,7 @@ fn fill(open: &mut [Session], numbers: std::ops::Range<usize>) -> Result<(Record
             .iter_mut()
             .zip(shares)
             .map(|(session, share)| {
-                scope.spawn(move || share.into_iter().map(|it| add(session, it)).collect::<Result<Vec<_>>>())
+                scope.spawn(move || share.into_iter().map_while(|it| add(session, it).transpose()).collect::<Result<Vec<_>>>())
             })
             .collect();
         let (mut records, mut latencies) = (Records::new(), Vec::new());
@@ -103,12 +108,17 @@ fn event(number: usize) -> [u8; 16] {
     [0, 0, 0x02, 0, 0, 0, 0, SOFTWARE, 0, 0x04, 0xC0, a, 0x6F, b, c, d]
 }
 
-fn add(session: &mut Session, number: usize) -> Result<(u16, [u8; 16], Duration)> {
+/// Adds an event; `None` where the log is full.
+fn add(session: &mut Session, number: usize) -> Result<Option<(u16, [u8; 16], Duration)>> {
     let (record, start) = (event(number), Instant::now());
-    let answer = done(session, 0x44, &record).with_context(|| format!("event {number}"))?;
+    let (code, answer) = ask(session, 0x44, &record)?;
     let latency = start.elapsed();
+    if code == OUT_OF_SPACE {
+        return Ok(None);
+    }
+    ensure!(code == 0, "event {number}: completion code {code:02X}h");
     let id = answer.try_into().ok().map(u16::from_le_bytes).context("an ID of another size")?;
-    Ok((id, record, latency))
+    Ok(Some((id, record, latency)))
 }
 
 fn clear(session: &mut Session) -> Result<()> {
@@ -133,6 +143,13 @@ fn refuses_one_more(session: &mut Session) -> Result<()> {
     Ok(())
 }
 
+/// Whether a record, without its ID, is what the log says of itself: the BMC's own event, of a sensor of type 10h.
+fn is_remark(record: &[u8]) -> bool {
+    const BMC: u8 = 0x20;
+    const EVENT_LOGGING: u8 = 0x10;
+    record.get(5) == Some(&BMC) && record.get(8) == Some(&EVENT_LOGGING)
+}
+
 /// Reads all records and holds them against `wanted`.
 fn check(session: &mut Session, wanted: &Records) -> Result<()> {
     let mut left = wanted.clone();
@@ -144,11 +161,14 @@ fn check(session: &mut Session, wanted: &Records) -> Result<()> {
             bail!("a short record");
         };
         let id = u16::from_le_bytes([*id_low, *id_high]);
+        next = u16::from_le_bytes([*low, *high]);
+        if is_remark(record) {
+            continue;
+        }
         let answered = left.remove(&id).with_context(|| format!("nobody was told of record {id:04X}h"))?;
         // Its type, and all after its time.
         let same = record.first() == answered.get(2) && record.get(5..) == answered.get(7..);
         ensure!(same, "record {id:04X}h is {record:02X?}, not {answered:02X?}");
-        next = u16::from_le_bytes([*low, *high]);
     }
     ensure!(left.is_empty(), "{} records that were answered are not there", left.len());
     Ok(())

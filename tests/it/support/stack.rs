@@ -93,8 +93,11 @@ impl Running {
         self.ipmitool().ok("sel clear");
         let remark = self.ipmitool().ok("sel list").stdout;
         assert!(remark.contains("Log area reset/cleared"), "{remark}");
-        let id = remark.split('|').next().unwrap().trim().to_owned();
-        self.ipmitool().ok(&format!("sel delete 0x{id}"));
+        // Beside it, what was on its way when the log was cleared.
+        for line in remark.lines() {
+            let id = line.split('|').next().unwrap().trim();
+            self.ipmitool().ok(&format!("sel delete 0x{id}"));
+        }
         assert_eq!(self.ipmitool().ok("sel info").field("Entries"), "0");
     }
 
