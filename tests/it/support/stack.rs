@@ -102,7 +102,7 @@ impl Drop for Running {
 }
 
 /// How long anything may take to come about.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until `condition` holds. Polling, for what happens in another process and tells nobody.
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
