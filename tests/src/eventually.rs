@@ -5,12 +5,12 @@
 use std::time::{Duration, Instant};
 
 /// How long anything may take to come about.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until `condition` holds, by asking again and again.
 ///
 /// # Panics
-/// Where it does not within 20 s.
+/// Where it does not within a minute.
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {

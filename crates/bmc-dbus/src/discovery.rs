@@ -35,6 +35,8 @@ const LOAD_LIMIT: Duration = Duration::from_secs(10);
 const QUEUE: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 /// Signals that are held while a provider's listing is on its way: those of a thousand sensors, twice.
 const HELD: usize = 2048;
+/// How long until a provider is asked again that told more than that meanwhile.
+const LIST_AGAIN: Duration = Duration::from_millis(500);
 
 /// What became of the providers and their objects.
 #[derive(Debug)]
@@ -90,7 +92,9 @@ type Listing = (HashMap<String, Interfaces>, Sequence);
 #[derive(Debug)]
 struct Owner {
     provider: Arc<str>,
-    /// Signals that came while its listing was on the way. Those that the bus delivered before the listing are in it already.
+    /// Signals that came while its listing was on the way. A change that came before the listing need not be in it: who provides the
+    /// objects lists them first and sends the list when its connection is free, and signals may pass in between. So changes are told
+    /// after the listing, in their order; what is in it already, they say once more.
     held: Option<Vec<(Sequence, Event)>>,
 }
 
@@ -143,8 +147,9 @@ impl Follow {
             tokio::select! {
                 biased;
                 message = self.names.next() => self.owner_changed(&message?.ok()?),
-                Some((provider, owner, listing)) = self.loads.next() => self.loaded(provider, owner, listing),
+                // Before the listings: what came before one must be held when it is taken.
                 message = self.signals.next() => self.signal(&message?.ok()?),
+                Some((provider, owner, listing)) = self.loads.next() => self.loaded(provider, owner, listing),
             }
         }
     }
@@ -175,10 +180,18 @@ impl Follow {
     fn loaded(&mut self, provider: Arc<str>, owner: String, listing: zbus::Result<Listing>) {
         let Some(held) = self.owners.get_mut(&owner).and_then(|owner| owner.held.take()) else { return };
         match listing {
+            Ok(_) if held.len() > HELD => {
+                tracing::debug!("{provider} tells more than can be held; it is asked again");
+                self.load(provider, owner, LIST_AGAIN);
+            }
             Ok((objects, position)) => {
+                // An object that is in the list was added before the list was made, which has it as it became since.
+                let is_listed = |at: Sequence, event: &Event| {
+                    at < position && matches!(event, Event::Added { path, .. } if objects.contains_key(path))
+                };
+                let held: Vec<_> = held.into_iter().filter(|(at, event)| !is_listed(*at, event)).collect();
                 self.ready.push_back(Event::Loaded { provider, objects });
-                let later = held.into_iter().filter(|(at, _)| *at > position);
-                self.ready.extend(later.map(|(_, event)| event));
+                self.ready.extend(held.into_iter().map(|(_, event)| event));
             }
             // It has no objects there, which is what most names answer.
             Err(error) if error_reply(&error).is_some() => {
@@ -211,8 +224,8 @@ impl Follow {
         };
         let Some(event) = parse(message, &owner.provider) else { return };
         match &mut owner.held {
-            Some(held) if held.len() < HELD => held.push((message.recv_position(), event)),
-            // More than a listing can take the time for; what is lost here the next signal tells again.
+            // One more than may be held says that some were not.
+            Some(held) if held.len() <= HELD => held.push((message.recv_position(), event)),
             Some(_) => {}
             None => self.ready.push_back(event),
         }

@@ -1,9 +1,9 @@
 //! On a bus of its own, with a provider that publishes as dbus-sensors does.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use system_tests::PrivateBus;
-use zbus::{Connection, fdo::ObjectManager};
+use zbus::{Connection, OwnedObjectPath, OwnedVariant, Str, fdo::ObjectManager};
 
 use super::*;
 use crate::{fru::FruFiles, sensors::Address};
@@ -220,4 +220,44 @@ async fn a_record_that_cannot_be_written_down_is_not_there() {
     let outcome = sensors.change_records(RecordChange::Add(OEM.to_vec())).await;
     assert!(matches!(outcome, Err(PlatformError::Failed(_))), "{outcome:?}");
     assert_eq!(sensors.snapshot().records(), before.records());
+}
+
+/// Adds its sensors, lists them as they are, has one change, and only then gets to send the list.
+struct Hurried;
+
+/// A sensor of [`Hurried`]'s, as an object of the bus has it.
+fn object(value: f64, available: bool) -> HashMap<String, HashMap<String, OwnedVariant>> {
+    let unit = Str::from("xyz.openbmc_project.Sensor.Value.Unit.DegreesC");
+    let value = [("Value".to_owned(), value.into()), ("Unit".to_owned(), unit.into())].into();
+    let available = [("Available".to_owned(), available.into())].into();
+    [(names::VALUE.to_owned(), value), (names::AVAILABILITY.to_owned(), available)].into()
+}
+
+#[zbus::interface(name = "org.freedesktop.DBus.ObjectManager")]
+impl Hurried {
+    async fn get_managed_objects(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+    ) -> HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>> {
+        let [first, second] = [0, 1].map(|index| OwnedObjectPath::try_from(path(index)).unwrap());
+        let (interface, member) = ("org.freedesktop.DBus.ObjectManager", "InterfacesAdded");
+        let added = (&second, object(f64::NAN, false));
+        connection.emit_signal(None::<&str>, names::ROOT, interface, member, &added).await.unwrap();
+        let change = HashMap::from([("Available", Variant::from(true))]);
+        let body = (names::AVAILABILITY, change, Vec::<String>::new());
+        let (interface, member) = ("org.freedesktop.DBus.Properties", "PropertiesChanged");
+        connection.emit_signal(None::<&str>, path(0), interface, member, &body).await.unwrap();
+        [(first, object(20.0, false)), (second, object(20.0, true))].into()
+    }
+}
+
+#[tokio::test]
+async fn what_changes_while_a_provider_lists_its_sensors_is_not_lost() {
+    let (bus, dir) = (PrivateBus::start().unwrap(), tempfile::tempdir().unwrap());
+    let connection = connect(&bus).await;
+    connection.object_server().at(names::ROOT, Hurried).await.unwrap();
+    connection.request_name(NAME).await.unwrap();
+    let sensors = follow(&bus, &dir).await;
+    let all = || sensors.snapshot().sensors().to_vec();
+    until(|| all().len() == 2 && all().iter().all(|sensor| sensor.read().1.available)).await;
 }
