@@ -280,10 +280,12 @@ fn a_session_outlives_a_power_cycle_and_a_crash_of_consoled_without_a_byte_lost_
     assert!(other.take(expected.len()) == expected);
     other.until(PROMPT);
     let mut waiting = Terminal::start(&stack, "");
-    waiting.console().until("~. ends the session");
+    // One reader for all of the terminal's output: a second would race the first for it.
+    let mut person = waiting.console();
+    person.until("~. ends the session");
     let resets = stack.board().resets;
     let _again = crash_and_restart(&stack, "consoled", || {
-        waiting.console().until("the console is away");
+        person.until("the console is away");
         waiting.end();
         stack.ipmitool().ok("chassis power reset");
         stack.board_becomes("reset", |board| board.resets > resets);
