@@ -10,7 +10,10 @@ use std::{
 };
 
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
+use tokio::{
+    runtime::{Builder, LocalOptions},
+    sync::watch,
+};
 
 use crate::{
     Arguments, ArgumentsError, ChannelTable, ConfigError,
@@ -155,14 +158,17 @@ pub fn main(daemon: &Daemon, arguments: impl IntoIterator<Item = OsString>) -> E
         }
     };
     journal::init(daemon.name, arguments.log_level);
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!("cannot start the runtime: {error}");
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(daemon, arguments)) {
+    // A task of its own: each wake of the future that a runtime blocks on costs a system call or two.
+    let main = runtime.spawn_local(run(daemon.name, daemon.run, arguments));
+    match runtime.block_on(main).map_err(anyhow::Error::from).flatten() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -171,7 +177,11 @@ pub fn main(daemon: &Daemon, arguments: impl IntoIterator<Item = OsString>) -> E
     }
 }
 
-async fn run(daemon: &Daemon, arguments: Arguments) -> anyhow::Result<()> {
+async fn run(
+    name: &'static str,
+    daemon: fn(Context) -> RunFuture,
+    arguments: Arguments,
+) -> anyhow::Result<()> {
     let (stop, shutdown) = Shutdown::channel();
     let signals = tokio::spawn(async move {
         if let Err(error) = wait_for_signal().await {
@@ -186,7 +196,7 @@ async fn run(daemon: &Daemon, arguments: Arguments) -> anyhow::Result<()> {
     let liveness = tokio::spawn(feed_watchdog());
     let memory = tokio::spawn(crate::memory::give_back_after_start());
     tracing::info!("starting, version {}", env!("CARGO_PKG_VERSION"));
-    let result = (daemon.run)(Context::new(daemon.name, arguments, shutdown)).await;
+    let result = daemon(Context::new(name, arguments, shutdown)).await;
     signals.abort();
     liveness.abort();
     memory.abort();

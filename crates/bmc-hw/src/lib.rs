@@ -4,4 +4,5 @@ pub mod gpio;
 pub mod host_interface;
 pub mod hwmon;
 pub mod i2c;
+pub mod readiness;
 pub mod serial;

@@ -3,13 +3,21 @@
 //! Costs about 50 KB at most: the kernel's buffer for what is on its way to it ([`SOCKET_BUFFER`], which the kernel doubles), and one
 //! piece of output and one of input here.
 
-use std::{io, os::fd::AsFd as _, sync::Arc};
+use std::{
+    io::{self, Read as _, Write as _},
+    os::{fd::AsFd as _, unix::net::UnixStream as StdStream},
+    sync::Arc,
+};
 
+use bmc_hw::readiness::ready;
 use rustix::{
     io::Errno,
     net::{RecvFlags, sockopt},
 };
-use tokio::{io::AsyncWriteExt as _, net::UnixStream};
+use tokio::{
+    io::{AsyncWriteExt as _, Interest},
+    net::UnixStream,
+};
 
 use crate::{
     console::{Console, MESSAGE, Seat},
@@ -44,17 +52,20 @@ pub(crate) async fn serve(
     if let Err(error) = sockopt::set_socket_send_buffer_size(&stream, SOCKET_BUFFER) {
         tracing::debug!("a client's buffer stays as it is: {error}");
     }
-    let ended = tokio::select! {
-        ended = send_output(&stream, &console, place, on_loss) => ended,
-        ended = take_input(&stream, &console) => ended,
+    let ended = async {
+        let stream = stream.into_std()?;
+        tokio::select! {
+            ended = send_output(&stream, &console, place, on_loss) => ended,
+            ended = take_input(&stream, &console) => ended,
+        }
     };
-    if let Err(error) = ended {
+    if let Err(error) = ended.await {
         tracing::debug!("a client's connection ended: {error}");
     }
 }
 
 async fn send_output(
-    stream: &UnixStream,
+    stream: &StdStream,
     console: &Console,
     mut place: Place,
     on_loss: OnLoss,
@@ -82,22 +93,24 @@ pub(crate) fn notice(lost: u64) -> String {
     format!("\x1b[0m\r\n[{lost} bytes of output lost here: this reader was too slow]\r\n")
 }
 
-/// As `AsyncWriteExt::write_all`, which wants the stream to itself.
-async fn write_all(stream: &UnixStream, mut bytes: &[u8]) -> io::Result<()> {
+/// Writes all of `bytes`; waits while the client does not read.
+///
+async fn write_all(mut stream: &StdStream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
-        stream.writable().await?;
-        match stream.try_write(bytes) {
+        match stream.write(bytes) {
             Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                // A descriptor of its own: input is waited for all the time.
+                ready(stream.try_clone()?.as_fd(), Interest::WRITABLE).await?;
+            }
             Err(error) => return Err(error),
         }
     }
     Ok(())
 }
 
-async fn take_input(stream: &UnixStream, console: &Console) -> io::Result<()> {
+async fn take_input(mut stream: &StdStream, console: &Console) -> io::Result<()> {
     loop {
-        stream.readable().await?;
         // OpenBMC's netipmid asks for a break with a byte out of band. It is taken first: reading on would throw it away.
         if take_urgent(stream)? {
             if let Err(refusal) = console.send_break().await {
@@ -105,18 +118,23 @@ async fn take_input(stream: &UnixStream, console: &Console) -> io::Result<()> {
             }
             continue;
         }
-        let mut bytes = Vec::with_capacity(MESSAGE);
-        match stream.try_read_buf(&mut bytes) {
+        let mut bytes = vec![0; MESSAGE];
+        match stream.read(&mut bytes) {
             Ok(0) => return Ok(()),
-            Ok(_) => console.input(bytes).await,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Ok(length) => {
+                bytes.truncate(length);
+                console.input(bytes).await;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                ready(stream.as_fd(), Interest::READABLE).await?;
+            }
             Err(error) => return Err(error),
         }
     }
 }
 
 /// Takes a byte that was sent with MSG_OOB, if there is one.
-fn take_urgent(stream: &UnixStream) -> io::Result<bool> {
+fn take_urgent(stream: &StdStream) -> io::Result<bool> {
     let mut byte = [0_u8; 1];
     let flags = RecvFlags::OOB | RecvFlags::DONTWAIT;
     match rustix::net::recv(stream.as_fd(), &mut byte, flags) {

@@ -26,18 +26,14 @@ pub(crate) async fn run(mut log: Log, console: Arc<Console>, mut place: Place) {
     // Long before the ring is full.
     let worth = PIECE.min(console.ring().capacity() / 4) as u64;
     loop {
-        growth.mark_unchanged();
+        let from = place.position();
+        if growth.wait_for(|end| *end > from).await.is_err() {
+            return;
+        }
+        // Whichever comes first.
+        let _ = tokio::time::timeout(GATHER, growth.wait_for(|end| *end >= from.saturating_add(worth))).await;
         let mut piece = Vec::with_capacity(PIECE);
         let lost = console.take(&mut place, PIECE, &mut piece);
-        if piece.is_empty() {
-            if growth.changed().await.is_err() {
-                return;
-            }
-            let enough = place.position().saturating_add(worth);
-            // Whichever comes first.
-            let _ = tokio::time::timeout(GATHER, growth.wait_for(|end| *end >= enough)).await;
-            continue;
-        }
         let position = place.position();
         let work = spawn_blocking(move || {
             let result = write(&mut log, lost, &piece);

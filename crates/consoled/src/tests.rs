@@ -202,7 +202,7 @@ fn a_slow_reader_loses_its_own_oldest_bytes_and_is_told_and_the_fast_one_loses_n
         let printed = data(600_000);
         let (mut sent, mut seen) = (0, 0);
         while sent < printed.len() {
-            let piece = &printed[sent..printed.len().min(sent + 1000)];
+            let piece = &printed[sent..printed.len().min(sent + 3000)];
             let (bytes, ()) = tokio::join!(read(&mut fast, piece.len()), host.print(piece));
             assert_eq!(bytes, piece, "at {sent}");
             sent += piece.len();

@@ -13,7 +13,7 @@ use std::{
     fs::OpenOptions,
     io,
     os::{
-        fd::OwnedFd,
+        fd::{AsFd as _, OwnedFd},
         unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     },
     path::{Path, PathBuf},
@@ -26,9 +26,12 @@ use std::{
 
 use rustix::{
     fs::{FlockOperation, OFlags},
+    io::Errno,
     termios::{ControlModes, InputModes, OptionalActions, Termios},
 };
-use tokio::io::{Interest, unix::AsyncFd};
+use tokio::io::Interest;
+
+use crate::readiness::ready;
 
 /// How long a break may wait for output that the other side does not take.
 const BREAK_PATIENCE: Duration = Duration::from_secs(5);
@@ -81,7 +84,7 @@ pub enum SerialError {
 /// An open serial port in raw mode. Reading and writing do not wait for each other.
 #[derive(Debug)]
 pub struct Port {
-    fd: AsyncFd<OwnedFd>,
+    fd: OwnedFd,
     is_pty: bool,
     /// A break that waits for output to drain keeps a thread; there is never a second one.
     breaking: Arc<AtomicBool>,
@@ -92,10 +95,6 @@ impl Port {
     ///
     /// # Errors
     /// [`SerialError`].
-    #[allow(
-        deprecated,
-        reason = "an OwnedFd keeps its descriptor, and what replaces this function is unsafe"
-    )]
     pub fn open(path: &Path, baud: Option<u32>, flow: FlowControl) -> Result<Self, SerialError> {
         let set_up = |source: io::Error| SerialError::SetUp { path: path.to_owned(), source };
         let flags = (OFlags::NOCTTY | OFlags::NONBLOCK).bits().cast_signed();
@@ -111,7 +110,6 @@ impl Port {
             rustix::termios::ioctl_tiocexcl(&fd).map_err(|error| set_up(error.into()))?;
         }
         raw(&fd, baud, flow).map_err(set_up)?;
-        let fd = AsyncFd::new(fd).map_err(set_up)?;
         Ok(Self { fd, is_pty, breaking: Arc::default() })
     }
 
@@ -120,7 +118,7 @@ impl Port {
     /// # Errors
     /// What the kernel says; the port is gone then.
     pub fn baud(&self) -> io::Result<u32> {
-        Ok(rustix::termios::tcgetattr(self.fd.get_ref())?.output_speed())
+        Ok(rustix::termios::tcgetattr(&self.fd)?.output_speed())
     }
 
     /// Changes the rate.
@@ -128,20 +126,23 @@ impl Port {
     /// # Errors
     /// What the kernel says, of a rate of 0 too, which would hang up.
     pub fn set_baud(&self, baud: u32) -> io::Result<()> {
-        let mut termios = rustix::termios::tcgetattr(self.fd.get_ref())?;
+        let mut termios = rustix::termios::tcgetattr(&self.fd)?;
         set_speed(&mut termios, baud)?;
-        Ok(rustix::termios::tcsetattr(self.fd.get_ref(), OptionalActions::Now, &termios)?)
+        Ok(rustix::termios::tcsetattr(&self.fd, OptionalActions::Now, &termios)?)
     }
 
-    /// Waits for input and reads it into `buffer`, as the kernel marks it.
+    /// Waits for input and reads it into `buffer`, as the kernel marks it. Between two calls what comes wakes nobody.
     ///
     /// # Errors
     /// `UnexpectedEof` where the port has vanished, and what else the kernel says.
     pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = |fd: &OwnedFd| Ok(rustix::io::read(fd, &mut *buffer)?);
-        match self.fd.async_io(Interest::READABLE, read).await? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            length => Ok(length),
+        loop {
+            match rustix::io::read(&self.fd, &mut *buffer) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(length) => return Ok(length),
+                Err(Errno::AGAIN) => ready(self.fd.as_fd(), Interest::READABLE).await?,
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 
@@ -151,9 +152,14 @@ impl Port {
     /// What the kernel says.
     pub async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let write = |fd: &OwnedFd| Ok(rustix::io::write(fd, bytes)?);
-            let written = self.fd.async_io(Interest::WRITABLE, write).await?;
-            bytes = bytes.get(written..).unwrap_or_default();
+            match rustix::io::write(&self.fd, bytes) {
+                Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+                Err(Errno::AGAIN) => {
+                    // A descriptor of its own: the reader may be waiting.
+                    ready(self.fd.try_clone()?.as_fd(), Interest::WRITABLE).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }
@@ -181,7 +187,7 @@ impl Port {
         if self.breaking.swap(true, Ordering::AcqRel) {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let (fd, breaking) = (self.fd.get_ref().try_clone()?, Arc::clone(&self.breaking));
+        let (fd, breaking) = (self.fd.try_clone()?, Arc::clone(&self.breaking));
         let send = tokio::task::spawn_blocking(move || {
             let sent = rustix::termios::tcsendbreak(fd);
             breaking.store(false, Ordering::Release);

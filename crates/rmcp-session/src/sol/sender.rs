@@ -15,8 +15,9 @@ pub(crate) const CAPACITY: usize = 4096;
 /// The least time between two packets that are not full. A host that prints without a pause would otherwise cost a packet for every
 /// few characters; a key that is echoed on an idle line is not delayed.
 const PACE: Duration = Duration::from_millis(10);
-/// The same after a packet that no key's echo fills: its host prints. At 115200 baud a packet is full in 22 ms.
-const PRINTING_PACE: Duration = Duration::from_millis(20);
+/// The same after a packet that no key's echo fills: its host prints. At 115200 baud a packet is full in 22 ms, and consoled hands
+/// over what came in 40: with this, all packets of such a host are full.
+const PRINTING_PACE: Duration = Duration::from_millis(48);
 /// Characters of a packet that is taken for print.
 const PRINT: usize = 48;
 
@@ -179,7 +180,6 @@ impl Sender {
         self.refused = None;
         self.waiting = self.waiting.filter(|_| length < self.buffer.len());
         self.paced = match length {
-            MAX_CHARACTERS.. => None,
             PRINT.. => Some(now + PRINTING_PACE),
             _ => Some(now + PACE),
         };
