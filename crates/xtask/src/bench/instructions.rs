@@ -90,7 +90,7 @@ fn compare(counts: &Counts, baseline: &Counts) -> anyhow::Result<()> {
             println!("{path:<14} {now:>12} {:>12}", "-");
             continue;
         };
-        let change = (now / before - 1.0) * 100.0;
+        let change = (now - before) * 100.0 / before;
         println!("{path:<14} {now:>12} {before:>12} {change:>+7.1}%");
         if change > TOLERANCE {
             worse.push(path.as_str());
