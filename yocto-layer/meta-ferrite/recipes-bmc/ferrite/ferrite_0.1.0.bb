@@ -2,8 +2,6 @@ SUMMARY = "BMC management stack - IPMI, sensors, power, events, users, consoles"
 DESCRIPTION = "Daemons of a server's management controller on OpenBMC's D-Bus contract, in one executable. \
                Each has a package with its unit, so that an image takes those that it wants."
 # The project has no page of its own; this is that of the D-Bus contract, and of its issues.
-HOMEPAGE = "https://github.com/openbmc/phosphor-dbus-interfaces"
-BUGTRACKER = "https://github.com/openbmc/phosphor-dbus-interfaces/issues"
 SECTION = "console/network"
 LICENSE = "Apache-2.0"
 LIC_FILES_CHKSUM = "file://LICENSE;md5=3b83ef96387f14655fc854ddc3c6bd57"
@@ -41,6 +39,9 @@ export CARGO_PROFILE_RELEASE_DEBUG = "line-tables-only"
 # Thumb-2, which OpenBMC's tune of the AST2600 does not ask for: a third less flash for the same program.
 RUSTFLAGS:append:armv7a = " -Ctarget-feature=+thumb-mode"
 
+# A panic ends the process: nothing unwinds.
+RUSTFLAGS:append = " -Cforce-unwind-tables=no"
+
 # What is served, by the names that OpenBMC's own recipes have for it.
 RMCPP_IFACE ?= "eth0"
 KCS_DEVICE ?= "ipmi-kcs3"
@@ -56,9 +57,6 @@ do_install:append() {
         install -D -m 0644 ${S}/systemd-units/$file ${D}/$file
     done
     install -D -m 0644 ${UNPACKDIR}/server.conf ${D}${sysconfdir}/obmc-console/server.${OBMC_CONSOLE_HOST_TTY}.conf
-    # In the place of `systemctl enable`, which would make the unit's alias, and that hides the unit of OpenBMC's user manager.
-    install -d ${D}${systemd_system_unitdir}/multi-user.target.wants
-    ln -s ../userd.service ${D}${systemd_system_unitdir}/multi-user.target.wants/userd.service
 }
 
 # ferrite has the executable, users, bus policy, udev rules and channels.toml, which are of all daemons.
@@ -82,7 +80,6 @@ SYSTEMD_SERVICE:${PN}-powerd = "powerd.service"
 SYSTEMD_SERVICE:${PN}-seld = "seld.service"
 SYSTEMD_SERVICE:${PN}-sensord = "sensord.service"
 SYSTEMD_SERVICE:${PN}-userd = "userd.service"
-SYSTEMD_AUTO_ENABLE:${PN}-userd = "disable"
 
 USERADD_PACKAGES = "${PN}"
 # ferrite-hw opens GPIO chips and I2C buses. ipmi was phosphor-ipmi-host's; OpenBMC's user manager puts users into it.
@@ -107,8 +104,7 @@ FILES:${PN}-networkd += "${systemd_system_unitdir}/networkd.service"
 FILES:${PN}-powerd += "${sysconfdir}/ferrite/powerd.toml ${systemd_system_unitdir}/powerd.service"
 FILES:${PN}-seld += "${sysconfdir}/ferrite/seld.toml ${systemd_system_unitdir}/seld.service"
 FILES:${PN}-sensord += "${sysconfdir}/ferrite/sensord.toml ${systemd_system_unitdir}/sensord.service"
-FILES:${PN}-userd += "${sysconfdir}/ferrite/userd.toml ${systemd_system_unitdir}/userd.service \
-                      ${systemd_system_unitdir}/multi-user.target.wants/userd.service"
+FILES:${PN}-userd += "${sysconfdir}/ferrite/userd.toml ${systemd_system_unitdir}/userd.service"
 
 RDEPENDS:${PN}-consoled = "${PN}"
 RDEPENDS:${PN}-ipmid = "${PN}"

@@ -5,7 +5,6 @@ SUMMARY:${PN}-net-ipmi = "Ferrite - IPMI over the LAN"
 SUMMARY:${PN}-power = "Ferrite - power, buttons, watchdog and boot settings"
 SUMMARY:${PN}-sensors = "Ferrite - sensors"
 DESCRIPTION = "Sets of Ferrite's daemons that an image takes in the place of OpenBMC's."
-BUGTRACKER = "https://github.com/openbmc/phosphor-dbus-interfaces/issues"
 SECTION = "console/network"
 
 inherit packagegroup

@@ -1,6 +1,5 @@
 SUMMARY = "Ferrite - what OpenBMC's IPMI daemons brought along"
 DESCRIPTION = "Packages that an image has by its IPMI and state daemons alone, and needs after Ferrite took their place."
-BUGTRACKER = "https://github.com/openbmc/phosphor-dbus-interfaces/issues"
 SECTION = "console/network"
 
 inherit packagegroup
