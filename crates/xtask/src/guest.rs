@@ -53,7 +53,8 @@ impl Guest {
     /// # Errors
     /// What could not be made.
     pub fn prepare() -> Result<Self> {
-        let tree = cache::directory("guest-tree", PACKAGES, "guest tree: QEMU, kernel, ipmitool", |tree| {
+        let inputs = [&[RELEASE], PACKAGES].concat();
+        let tree = cache::directory("guest-tree", &inputs, "guest tree: QEMU, kernel, ipmitool", |tree| {
             let mut mmdebstrap = as_root("mmdebstrap");
             mmdebstrap
                 .args(["--variant=apt", "--architectures=amd64"])

@@ -105,7 +105,8 @@ pub(crate) fn build(
     account: &Account<'_>,
     work: &Path,
 ) -> Result<PathBuf> {
-    let base = cache::directory("bmc-root", PACKAGES, "BMC root: systemd, D-Bus, udev", |directory| {
+    let inputs = [&[RELEASE], PACKAGES].concat();
+    let base = cache::directory("bmc-root", &inputs, "BMC root: systemd, D-Bus, udev", |directory| {
         let mut mmdebstrap = as_root("mmdebstrap");
         mmdebstrap
             .args(["--architectures=armhf", "--variant=extract"])

@@ -67,7 +67,7 @@ impl ToolRoot {
     /// Finds the root in the cache, or makes it (some three minutes and 2.6 GB).
     pub(crate) fn prepare() -> Result<Self> {
         let mut inputs = PACKAGES.to_vec();
-        inputs.push(FETCH_KERNEL);
+        inputs.extend([RELEASE, FETCH_KERNEL]);
         let root = cache::directory(
             "tool-root",
             &inputs,
