@@ -27,9 +27,12 @@ struct Budget {
     squashfs: u64,
 }
 
+/// The compressed size that is aimed at, in bytes. It is printed beside what is reached; what grows beyond the budget is an error.
+const AIM: u64 = 13 * MIB / 10;
+
 /// Each chip with its budget. The AST2500 has none of its own: without Thumb-2 and a floating-point unit the same program is longer.
 const BUDGETS: [(&Soc, Option<Budget>); 2] =
-    [(&AST2600, Some(Budget { stripped: 3 * MIB + 512 * KIB, squashfs: 13 * MIB / 10 })), (&AST2500, None)];
+    [(&AST2600, Some(Budget { stripped: 3 * MIB + 512 * KIB, squashfs: 17 * MIB / 10 })), (&AST2500, None)];
 
 /// How many crates are named where it is too much.
 const NAMED: usize = 15;
@@ -58,10 +61,15 @@ pub fn main(arguments: Vec<OsString>) -> Result<()> {
         bail!("no such chip: {}\nhint: ast2600 or ast2500", only.unwrap_or_default());
     }
     let tools = ToolRoot::prepare()?;
-    chips.try_for_each(|(soc, budget)| weigh(&tools, soc, budget.as_ref()))
+    let mut over = Vec::new();
+    for (soc, budget) in chips {
+        over.extend(weigh(&tools, soc, budget.as_ref())?);
+    }
+    if over.is_empty() { Ok(()) } else { bail!("{}", over.join("\n")) }
 }
 
-fn weigh(tools: &ToolRoot, soc: &Soc, budget: Option<&Budget>) -> Result<()> {
+/// Prints what the executable for `soc` takes; what to say of it where that is above the budget.
+fn weigh(tools: &ToolRoot, soc: &Soc, budget: Option<&Budget>) -> Result<Option<String>> {
     let executable = tools.build_ferrite(soc)?;
     let stripped = fs::metadata(&executable.stripped)?.len();
     let squashfs = squashfs(&executable.stripped)?;
@@ -76,11 +84,14 @@ fn weigh(tools: &ToolRoot, soc: &Soc, budget: Option<&Budget>) -> Result<()> {
         println!("  {what:<12} {}{beside}", mebibytes(bytes));
         over |= most.is_some_and(|most| bytes > most);
     }
-    if over {
-        let largest = largest_crates(&tools.symbols(soc, &executable)?);
-        bail!("the executable for {} is over its budget; what has most of it:\n{largest}", soc.name);
+    if budget.is_some() && squashfs > AIM {
+        println!("  squashfs-xz is {} above what is aimed at, {}", mebibytes(squashfs - AIM), mebibytes(AIM));
     }
-    Ok(())
+    if !over {
+        return Ok(None);
+    }
+    let largest = largest_crates(&tools.symbols(soc, &executable)?);
+    Ok(Some(format!("the executable for {} is over its budget; what has most of it:\n{largest}", soc.name)))
 }
 
 fn mebibytes(bytes: u64) -> String {

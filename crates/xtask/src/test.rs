@@ -50,8 +50,8 @@ pub fn main(arguments: Vec<OsString>) -> anyhow::Result<()> {
         step(what, || run(cargo().args(words)))?;
     }
     if board {
-        step("weighing the executable", || size::main(Vec::new()))?;
         step("testing on the emulated AST2600", || qemu::main(vec!["test".into()]))?;
+        step("weighing the executable", || size::main(Vec::new()))?;
     }
     println!("all checks passed in {:.0} s", start.elapsed().as_secs_f64());
     Ok(())

@@ -46,7 +46,7 @@ pub(crate) const AST2600: Soc = Soc {
     target: "armv7-unknown-linux-gnueabihf",
     gnu: "arm-linux-gnueabihf",
     cache: "armv7",
-    flags: "-C target-feature=+thumb-mode,-d32,-neon",
+    flags: "-C target-feature=+thumb-mode,-d32,-neon -C force-unwind-tables=no",
     library: Library::WithProgram,
     processor: "cortex-a7",
     absent: r"\b(d1[6-9]|d2[0-9]|d3[01])\b",
@@ -58,7 +58,7 @@ pub(crate) const AST2500: Soc = Soc {
     target: "arm-unknown-linux-gnueabi",
     gnu: "arm-linux-gnueabi",
     cache: "armv6",
-    flags: "-C target-cpu=arm1176jz-s",
+    flags: "-C target-cpu=arm1176jz-s -C force-unwind-tables=no",
     library: Library::Before,
     processor: "arm1176",
     absent: r"[[:space:]](v(ldr|str|mov|add|sub|mul|div|cvt)[^[:space:]]*|movw|movt|[us]div|dmb|bfi|ubfx)[[:space:]]",
@@ -111,7 +111,7 @@ fn build(soc: &Soc) -> String {
     let Soc { target, gnu, flags, .. } = soc;
     let variable = target.to_uppercase().replace('-', "_");
     let (before, flags, library) = match soc.library {
-        Library::WithProgram => (String::new(), (*flags).to_owned(), "-Z build-std=std,panic_abort"),
+        Library::WithProgram => (String::new(), (*flags).to_owned(), "-Z build-std=std,panic_abort -Z build-std-features=optimize_for_size"),
         Library::Before => (library(soc), format!("{flags} -C panic=abort --sysroot /shared/sysroot"), ""),
     };
     format!(
@@ -132,7 +132,7 @@ fn library(soc: &Soc) -> String {
          rm -rf target /shared/sysroot; mkdir -p /shared/sysroot/lib/rustlib/{target}/lib; : > src/lib.rs; \
          printf '[package]\\nname = \"empty\"\\nedition = \"2024\"\\n[profile.release]\\npanic = \"abort\"\\n[workspace]\\n' > Cargo.toml; \
          RUSTFLAGS='{flags} -C embed-bitcode=yes' cargo build --release --target {target} --target-dir target \
-         -Z build-std=std,panic_abort; \
+         -Z build-std=std,panic_abort -Z build-std-features=optimize_for_size; \
          cp target/{target}/release/deps/lib*.rlib /shared/sysroot/lib/rustlib/{target}/lib; \
          printf %s \"$compiler\" > compiler; fi;"
     )
