@@ -75,7 +75,9 @@ fn fill(open: &mut [Session], numbers: std::ops::Range<usize>) -> Result<(Record
             .iter_mut()
             .zip(shares)
             .map(|(session, share)| {
-                scope.spawn(move || share.into_iter().map_while(|it| add(session, it).transpose()).collect::<Result<Vec<_>>>())
+                scope.spawn(move || {
+                    share.into_iter().map_while(|it| add(session, it).transpose()).collect::<Result<Vec<_>>>()
+                })
             })
             .collect();
         let (mut records, mut latencies) = (Records::new(), Vec::new());

@@ -111,7 +111,11 @@ fn build(soc: &Soc) -> String {
     let Soc { target, gnu, flags, .. } = soc;
     let variable = target.to_uppercase().replace('-', "_");
     let (before, flags, library) = match soc.library {
-        Library::WithProgram => (String::new(), (*flags).to_owned(), "-Z build-std=std,panic_abort -Z build-std-features=optimize_for_size"),
+        Library::WithProgram => (
+            String::new(),
+            (*flags).to_owned(),
+            "-Z build-std=std,panic_abort -Z build-std-features=optimize_for_size",
+        ),
         Library::Before => (library(soc), format!("{flags} -C panic=abort --sysroot /shared/sysroot"), ""),
     };
     format!(
