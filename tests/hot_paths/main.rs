@@ -216,7 +216,8 @@ impl Server {
 
     fn take(&mut self, from: SocketAddr, datagram: &[u8]) {
         let (endpoint, random) = (&mut self.endpoint, &mut self.random);
-        let open = endpoint.sessions().next().is_some();
+        // One that is being set up has no handle.
+        let open = endpoint.sessions().any(|session| session.handle != 0);
         let wanted = match self.path {
             Path::RequestIn | Path::SolOutput => open,
             Path::Login => !open,
