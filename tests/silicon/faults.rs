@@ -20,7 +20,7 @@ pub(crate) const UNITS: [&str; 9] = [
 ];
 
 /// What tells that a unit's service is back.
-fn serves(unit: &str, board: &Board, client: &Ipmitool) -> bool {
+pub(crate) fn serves(unit: &str, board: &Board, client: &Ipmitool) -> bool {
     let words = match unit {
         "sensord.service" => "sdr get Board_Temp",
         "powerd.service" => "chassis status",
