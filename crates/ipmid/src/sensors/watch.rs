@@ -134,6 +134,10 @@ impl DbusSensors {
 
     /// Writes it down now.
     pub fn write_history(&self) {
+        // A client that was shown records a moment ago is part of it.
+        if lock(&self.shared.model).is_dirty() {
+            self.publish();
+        }
         self.shared.history.write(&self.shared.files.history);
     }
 
