@@ -115,6 +115,9 @@ const OWN: [Own; 9] = [
     ),
 ];
 
+/// Offsets 0 to 14; the bit after them is reserved (v2.0§35.11).
+const ALL_STATES: u16 = 0x7FFF;
+
 const fn own(path: &'static str, name: &'static str, sensor_type: u8, number: u8, entity: u8) -> Own {
     Own {
         path,
@@ -122,7 +125,7 @@ const fn own(path: &'static str, name: &'static str, sensor_type: u8, number: u8
         sensor_type,
         number,
         entity,
-        assertions: u16::MAX,
+        assertions: ALL_STATES,
         deassertions: 0,
         source: OwnSource::Nobody,
     }

@@ -211,3 +211,9 @@ async fn events_of_a_discrete_sensor_are_switched_off_and_thresholds_it_has_none
     assert_eq!(world.ask(EVENT_ENABLE, &[1]).await.unwrap(), [0xC0, 0x0A, 0, 0x0B, 0]);
     assert_eq!(world.ask(THRESHOLDS, &[1]).await, Err(0xCD));
 }
+
+#[tokio::test]
+async fn a_sensor_without_a_reading_has_every_offset_enabled_and_no_reserved_bit() {
+    let world = World::with(&[]);
+    assert_eq!(world.ask(EVENT_ENABLE, &[number::SESSION_AUDIT]).await.unwrap(), [0xC0, 0xFF, 0x7F, 0, 0]);
+}
