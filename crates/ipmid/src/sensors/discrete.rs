@@ -192,6 +192,11 @@ impl Discrete {
         matches!(self.source, Source::Item(_))
     }
 
+    /// Whether its events are the event log's own remarks: they are no events that a sensor sends, and always written.
+    pub(crate) fn is_the_log(&self) -> bool {
+        matches!(self.source, Source::Own(OwnSource::Log))
+    }
+
     /// The states of an item now; `None` where they cannot be had, and for sensors whose states others have.
     pub fn item_states(&self) -> Option<u16> {
         match &self.source {

@@ -217,3 +217,13 @@ async fn a_sensor_without_a_reading_has_every_offset_enabled_and_no_reserved_bit
     let world = World::with(&[]);
     assert_eq!(world.ask(EVENT_ENABLE, &[number::SESSION_AUDIT]).await.unwrap(), [0xC0, 0xFF, 0x7F, 0, 0]);
 }
+
+#[tokio::test]
+async fn what_the_log_says_of_itself_cannot_be_switched_off_and_the_client_hears_that() {
+    let world = World::with(&[]);
+    let before = world.ask(EVENT_ENABLE, &[number::EVENT_LOGGING]).await;
+    assert_eq!(world.ask(SET_EVENT_ENABLE, &[number::EVENT_LOGGING, 0x40]).await, Err(0xCD));
+    let disable = [number::EVENT_LOGGING, 0xE0, 0x10, 0, 0, 0];
+    assert_eq!(world.ask(SET_EVENT_ENABLE, &disable).await, Err(0xCD));
+    assert_eq!(world.ask(EVENT_ENABLE, &[number::EVENT_LOGGING]).await, before);
+}
