@@ -11,6 +11,7 @@ use bmc_dbus::{
 use ipmi_wire::{
     Lun,
     codec::Decode as _,
+    command::watchdog::TimeoutAction,
     record::{event::number, sdr::Sdr},
 };
 use zbus::{OwnedVariant, Variant};
@@ -194,6 +195,20 @@ async fn the_bmcs_own_sensors_show_what_their_providers_tell() {
     assert_eq!(world.ask(READING, &[number::POWER_UNIT]).await.unwrap(), [0, 0xE0, 0, 0x80]);
     assert_eq!(world.ask(READING, &[number::SESSION_AUDIT]).await, Err(0xCD));
     assert_eq!(world.ask(TYPE, &[number::WATCHDOG]).await.unwrap(), [0x23, 0x6F]);
+}
+
+#[tokio::test]
+async fn the_watchdogs_sensor_shows_what_it_did_and_not_what_it_is_to_do_next() {
+    let world = World::with(&[]);
+    // Hard reset; its states are the codes of its actions.
+    *world.board.watchdog_did.lock().unwrap() = Some(TimeoutAction::HardReset);
+    let caller = Caller::without_session(1, ChannelMedium::Lan);
+    // Set Watchdog Timer: SMS/OS, power down, 10 s, no flag cleared.
+    let request = Request { net_fn: 0x06, command: 0x24, data: &[0x04, 0x02, 0, 0, 100, 0] };
+    assert_eq!(dispatch(&world.ipmid, &caller, request).await.completion_code.0, 0);
+    assert_eq!(world.states(number::WATCHDOG).await, 0x0002);
+    *world.board.watchdog_did.lock().unwrap() = None;
+    assert_eq!(world.states(number::WATCHDOG).await, 0);
 }
 
 #[test]
