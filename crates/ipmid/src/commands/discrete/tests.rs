@@ -173,6 +173,31 @@ async fn an_item_keeps_its_number_and_one_that_is_removed_has_no_record() {
 }
 
 #[tokio::test]
+async fn a_drive_shows_that_it_is_there_broken_and_rebuilt() {
+    const DRIVE: &str = "/xyz/openbmc_project/inventory/system/drive/D1";
+    const STATE: &str = "xyz.openbmc_project.State.Drive";
+    let drive = HashMap::from([
+        (inventory::ITEM.to_owned(), properties(&[("Present", true.into())])),
+        (names::OPERATIONAL_STATUS.to_owned(), properties(&[("Functional", true.into())])),
+        (STATE.to_owned(), properties(&[("Rebuilding", false.into())])),
+        ("xyz.openbmc_project.Inventory.Item.Drive".to_owned(), HashMap::new()),
+    ]);
+    let mut world = World::with(&[(DRIVE, drive)]);
+    assert_eq!(world.ask(TYPE, &[1]).await.unwrap(), [0x0D, 0x6F]);
+    assert_eq!(world.states(1).await, 0x0001);
+    world.changes(DRIVE, STATE, "Rebuilding", true.into());
+    assert_eq!(world.states(1).await, 0x0081);
+    world.changes(DRIVE, names::OPERATIONAL_STATUS, "Functional", false.into());
+    assert_eq!(world.states(1).await, 0x0083);
+    world.changes(DRIVE, inventory::ITEM, "Present", false.into());
+    assert_eq!(world.states(1).await, 0, "what is not there has no state");
+    let records = world.records();
+    let Sdr::CompactSensor(drive) = &records[&1] else { panic!("{records:?}") };
+    assert_eq!((drive.name.as_str(), drive.sensor_type, drive.entity.id), ("D1", 0x0D, 0x04));
+    assert_eq!((drive.assertion_mask, drive.deassertion_mask, drive.reading_mask), (0x83, 0x83, 0x83));
+}
+
+#[tokio::test]
 async fn an_open_chassis_shows_in_its_sensor_and_in_the_chassis_status() {
     let mut world = World::with(&[(LID, lid())]);
     assert_eq!(world.states(1).await, 0);
