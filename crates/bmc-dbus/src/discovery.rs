@@ -1,7 +1,8 @@
 //! Who provides objects below a path, and what becomes of them.
 //!
 //! OpenBMC's ObjectMapper knows the providers where it runs. Without it every name of OpenBMC is asked for its objects: a name
-//! that has none there answers with an error and is passed over. [`Follow`] then keeps up by signals alone.
+//! that has none there answers with an error and is passed over. [`Follow`] then keeps up by signals alone: also by those of names
+//! that the mapper did not tell of, for a service may publish its objects long after it has its name.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -92,10 +93,20 @@ type Listing = (HashMap<String, Interfaces>, Sequence);
 #[derive(Debug)]
 struct Owner {
     provider: Arc<str>,
-    /// Signals that came while its listing was on the way. A change that came before the listing need not be in it: who provides the
-    /// objects lists them first and sends the list when its connection is free, and signals may pass in between. So changes are told
-    /// after the listing, in their order; what is in it already, they say once more.
-    held: Option<Vec<(Sequence, Event)>>,
+    known: Known,
+}
+
+/// How far its objects are known.
+#[derive(Debug)]
+enum Known {
+    /// It had none when the mapper was asked: it is asked itself once it adds some.
+    Unasked,
+    /// Its listing is on the way, and these signals came meanwhile. A change that came before the listing need not be in it: who
+    /// provides the objects lists them first and sends the list when its connection is free, and signals may pass in between. So
+    /// changes are told after the listing, in their order; what is in it already, they say once more.
+    Awaited(Vec<(Sequence, Event)>),
+    /// Those of its listing, and what signals told since.
+    Listed,
 }
 
 /// All objects below a root, whoever provides them, from the first listing on.
@@ -132,8 +143,20 @@ impl Follow {
             owners: HashMap::new(),
             ready: VecDeque::new(),
         };
-        for (name, owner) in providers(connection, root, interface).await? {
+        let bus = DBusProxy::new(connection).await?;
+        let mapped = mapped(connection, root, interface).await;
+        let all = with_owners(&bus, openbmc_names(&bus).await?).await;
+        let (listed, unasked) = match mapped {
+            Some(names) => (with_owners(&bus, names).await, all),
+            None => (all, Vec::new()),
+        };
+        for (name, owner) in listed {
             follow.load(name.into(), owner, Duration::ZERO);
+        }
+        for (name, owner) in unasked {
+            if !follow.is_own(&owner) {
+                follow.owners.entry(owner).or_insert(Owner { provider: name.into(), known: Known::Unasked });
+            }
         }
         Ok(follow)
     }
@@ -154,14 +177,18 @@ impl Follow {
         }
     }
 
+    fn is_own(&self, owner: &str) -> bool {
+        self.connection.unique_name().is_some_and(|own| own.as_str() == owner)
+    }
+
     fn load(&mut self, provider: Arc<str>, owner: String, delay: Duration) {
-        if self.connection.unique_name().is_some_and(|own| own.as_str() == owner) {
+        if self.is_own(&owner) {
             return;
         }
         // A connection with several names has one set of objects: the first name stands for it.
-        let entry = self.owners.entry(owner.clone()).or_insert(Owner { provider, held: None });
-        if entry.held.is_none() {
-            entry.held = Some(Vec::new());
+        let entry = self.owners.entry(owner.clone()).or_insert(Owner { provider, known: Known::Unasked });
+        if !matches!(entry.known, Known::Awaited(_)) {
+            entry.known = Known::Awaited(Vec::new());
             let provider = entry.provider.clone();
             let (connection, root) = (self.connection.clone(), self.root.clone());
             self.loads.push(
@@ -178,7 +205,8 @@ impl Follow {
     }
 
     fn loaded(&mut self, provider: Arc<str>, owner: String, listing: zbus::Result<Listing>) {
-        let Some(held) = self.owners.get_mut(&owner).and_then(|owner| owner.held.take()) else { return };
+        let Some(entry) = self.owners.get_mut(&owner) else { return };
+        let Known::Awaited(held) = std::mem::replace(&mut entry.known, Known::Listed) else { return };
         match listing {
             Ok(_) if held.len() > HELD => {
                 tracing::debug!("{provider} tells more than can be held; it is asked again");
@@ -209,6 +237,7 @@ impl Follow {
         if !old.is_empty()
             && self.owners.get(&old).is_some_and(|owner| *owner.provider == *name)
             && let Some(owner) = self.owners.remove(&old)
+            && !matches!(owner.known, Known::Unasked)
         {
             self.ready.push_back(Event::Gone { provider: owner.provider });
         }
@@ -219,15 +248,19 @@ impl Follow {
 
     fn signal(&mut self, message: &Message) {
         let header = message.header();
-        let Some(owner) = header.sender().and_then(|sender| self.owners.get_mut(sender.as_str())) else {
-            return;
-        };
-        let Some(event) = parse(message, &owner.provider) else { return };
-        match &mut owner.held {
+        let Some(sender) = header.sender() else { return };
+        let Some(owner) = self.owners.get_mut(sender.as_str()) else { return };
+        let provider = owner.provider.clone();
+        let Some(event) = parse(message, &provider) else { return };
+        if matches!((&owner.known, &event), (Known::Unasked, Event::Added { .. })) {
+            // The signal has the interfaces that are new, and the listing the object's others.
+            self.load(provider, sender.to_string(), Duration::ZERO);
+        }
+        match self.owners.get_mut(sender.as_str()).map(|owner| &mut owner.known) {
             // One more than may be held says that some were not.
-            Some(held) if held.len() <= HELD => held.push((message.recv_position(), event)),
-            Some(_) => {}
-            None => self.ready.push_back(event),
+            Some(Known::Awaited(held)) if held.len() <= HELD => held.push((message.recv_position(), event)),
+            Some(Known::Listed) => self.ready.push_back(event),
+            Some(Known::Awaited(_) | Known::Unasked) | None => {}
         }
     }
 }
@@ -263,20 +296,27 @@ pub async fn providers(
     let bus = DBusProxy::new(connection).await?;
     let names = match mapped(connection, root, interface).await {
         Some(names) => names,
-        None => {
-            let all = bus.list_names().await?;
-            all.iter().map(ToString::to_string).filter(|name| is_openbmc(name)).collect()
-        }
+        None => openbmc_names(&bus).await?,
     };
-    let mut providers = Vec::with_capacity(names.len());
+    Ok(with_owners(&bus, names).await)
+}
+
+/// Names of OpenBMC that somebody has.
+async fn openbmc_names(bus: &DBusProxy<'_>) -> zbus::Result<Vec<String>> {
+    let all = bus.list_names().await?;
+    Ok(all.iter().map(ToString::to_string).filter(|name| is_openbmc(name)).collect())
+}
+
+/// The same with their owners. One that left meanwhile has none any more.
+async fn with_owners(bus: &DBusProxy<'_>, names: Vec<String>) -> Vec<(String, String)> {
+    let mut owners = Vec::with_capacity(names.len());
     for name in names {
         let Ok(bus_name) = name.as_str().try_into() else { continue };
-        // One that left meanwhile has no owner any more.
         if let Ok(owner) = bus.get_name_owner(bus_name).await {
-            providers.push((name, owner.to_string()));
+            owners.push((name, owner.to_string()));
         }
     }
-    Ok(providers)
+    owners
 }
 
 fn is_openbmc(name: &str) -> bool {
@@ -324,3 +364,6 @@ pub async fn managed_objects(connection: &Connection, owner: &str, root: &str) -
     });
     Ok((objects.collect(), reply.recv_position()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,7 @@ pub struct Setting {
     pub countdown: u16,
 }
 
-/// What `Get` answers: `(yyyybbyqq)`, as in v2.0§27.7.
+/// What `Get` answers: `(yyyybbyqqy)`, as in v2.0§27.7, and what IPMI's sensor shows beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Timer {
     /// What the timer watches, 1 to 5; 0 before anybody set it.
@@ -50,6 +50,8 @@ pub struct Timer {
     pub initial: u16,
     /// Where it is, in 100 ms.
     pub present: u16,
+    /// What happened when it last ended, 0 to 3.
+    pub expired_action: u8,
 }
 
 /// The timer as IPMI has it.

@@ -288,6 +288,9 @@ async fn a_host_that_does_not_feed_its_watchdog_is_reset_and_the_reason_is_told(
         assert_eq!(records.recv().await.unwrap()[10..], [0x23, 0xF8, 0x6F, 0xC1, 0x34, 0xFF]);
         let timer = watchdog.get().await.unwrap();
         assert_eq!((timer.running, timer.expired, timer.present), (false, 0x10, 0));
+        watchdog.set(Setting { action: 2, ..short() }).await.unwrap();
+        let timer = watchdog.get().await.unwrap();
+        assert_eq!((timer.action, timer.expired_action), (2, 1), "what it is to do, and what it did");
     })
     .await;
 }

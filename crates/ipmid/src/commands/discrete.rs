@@ -99,8 +99,8 @@ fn of_log(log: LogInfo) -> u16 {
 
 /// What the timer did when it last ended, until its expiration flags are cleared: its states are the codes of its actions.
 async fn of_watchdog(platform: &Platform) -> Result<u16, PlatformError> {
-    let timer = platform.watchdog.get().await?;
-    Ok(if timer.expired.bits() == 0 { 0 } else { 1 << timer.action.code() })
+    let did = platform.watchdog.expired_action().await?;
+    Ok(did.map_or(0, |action| 1 << action.code()))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use ipmi_wire::{
     },
 };
 
-use super::sensor::find_any;
+use super::sensor::{Found, find_any};
 use crate::{
     Ipmid,
     dispatch::{Caller, Entry, later, now},
@@ -95,9 +95,12 @@ async fn platform_event(ipmid: &Ipmid, caller: &Caller, event: PlatformEvent) ->
     Ok(ipmid.platform.event_log.report(record).await?)
 }
 
-/// Scanning cannot be switched off: sensord reads for others too.
+/// Scanning cannot be switched off: sensord reads for others too. Nor can what the event log says of itself.
 fn enable(ipmid: &Ipmid, caller: &Caller, request: EventEnable) -> Result<(), CompletionCode> {
     let sensor = find_any(ipmid, caller, request.number)?;
+    if matches!(&sensor, Found::Discrete(discrete) if discrete.is_the_log()) {
+        return Err(CompletionCode::ILLEGAL_FOR_SENSOR);
+    }
     if !request.scanning {
         return Err(CompletionCode::INVALID_DATA_FIELD);
     }

@@ -46,6 +46,7 @@ const COMPLETED: u8 = 1;
 
 fn info(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<RepositoryInfo, CompletionCode> {
     let snapshot = ipmid.platform.sensors.snapshot();
+    snapshot.shown();
     Ok(RepositoryInfo {
         version: VERSION,
         records: count(snapshot.records().len()),
@@ -82,8 +83,9 @@ fn allocation(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<AllocationInfo, Compl
 
 /// Also for the device SDRs, which are some of the same records.
 pub(crate) fn reserve(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<Reservation, CompletionCode> {
-    let generation = ipmid.platform.sensors.snapshot().generation;
-    Ok(Reservation { id: ipmid.kept.reservations.reserve_sdr(generation) })
+    let snapshot = ipmid.platform.sensors.snapshot();
+    snapshot.shown();
+    Ok(Reservation { id: ipmid.kept.reservations.reserve_sdr(snapshot.generation) })
 }
 
 fn read(ipmid: &Ipmid, caller: &Caller, request: ReadRecord) -> Result<RecordData, CompletionCode> {
@@ -106,6 +108,7 @@ fn read_of(
     request: &ReadRecord,
 ) -> Result<RecordData, CompletionCode> {
     let snapshot = ipmid.platform.sensors.snapshot();
+    snapshot.shown();
     if request.offset != 0 {
         check_reservation(ipmid, request.reservation, &snapshot)?;
     }

@@ -94,6 +94,7 @@ fn device_sdr_info(
     request: DeviceSdrInfoRequest,
 ) -> Result<DeviceSdrInfo, CompletionCode> {
     let snapshot = ipmid.platform.sensors.snapshot();
+    snapshot.shown();
     let discrete = || snapshot.all_discrete().iter().map(|discrete| discrete.address);
     let addresses = || snapshot.sensors().iter().map(|sensor| sensor.address).chain(discrete());
     let count = if request.count_records {

@@ -56,22 +56,37 @@ impl Device {
         // A device that cannot be written says so to the first piece, not to the last.
         self.medium.check_writable().map_err(|error| self.failure(&error))?;
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        match Staged::put(self.image(now)?, now, offset, data) {
+        if self.unchecked {
+            return self.write_unchecked(offset, data).map(|()| true);
+        }
+        self.drop_abandoned(now);
+        // A chip is slow to read: once for each write at most, and not at all for a piece that is held.
+        let stored = if self.staged.is_none() { Some(self.stored()?) } else { None };
+        let image = stored.as_deref().or(self.staged.as_ref().map(Staged::image)).unwrap_or_default();
+        match Staged::put(image.to_vec(), now, offset, data) {
             Piece::TooLong => Err(PlatformError::NotPresent),
-            Piece::Held(staged) if self.unchecked => {
-                self.store(staged.image())?;
-                Ok(true)
-            }
             Piece::Held(staged) => {
                 self.staged = Some(staged);
                 Ok(false)
             }
             Piece::Whole(image) => {
-                self.store(&image)?;
+                let stored = stored.map_or_else(|| self.stored(), Ok)?;
+                self.store(0, &stored, &image)?;
                 self.staged = None;
                 Ok(true)
             }
         }
+    }
+
+    /// Writes a piece without a look at the rest.
+    fn write_unchecked(&self, offset: usize, data: &[u8]) -> Result<(), PlatformError> {
+        let size = self.medium.size().map_err(|error| self.failure(&error))?;
+        if offset.saturating_add(data.len()) > usize::from(size) {
+            return Err(PlatformError::NotPresent);
+        }
+        let at = u64::try_from(offset).unwrap_or(u64::MAX);
+        let stored = self.medium.read(at, data.len()).map_err(|error| self.failure(&error))?;
+        self.store(offset, &stored, data)
     }
 
     /// Replaces all of it: zeros follow an image that is shorter than the device.
@@ -86,7 +101,7 @@ impl Device {
         }
         let mut whole = image.to_vec();
         whole.resize(stored.len(), 0);
-        self.store(&whole)?;
+        self.store(0, &stored, &whole)?;
         self.staged = None;
         Ok(())
     }
@@ -106,9 +121,8 @@ impl Device {
         self.medium.read(0, usize::from(size)).map_err(|error| self.failure(&error))
     }
 
-    fn store(&self, image: &[u8]) -> Result<(), PlatformError> {
-        let stored = self.stored()?;
-        self.medium.write(&stored, image).map_err(|error| self.failure(&error))
+    fn store(&self, offset: usize, stored: &[u8], new: &[u8]) -> Result<(), PlatformError> {
+        self.medium.write(offset, stored, new).map_err(|error| self.failure(&error))
     }
 
     /// What the medium says, in terms of the device.

@@ -228,16 +228,18 @@ impl Medium for Eeprom {
 
     /// Writes what differs, page by page, and reads it back: of chips whose write protection is on some refuse the bytes, and some
     /// acknowledge them and keep what they have.
-    fn write(&self, stored: &[u8], image: &[u8]) -> io::Result<()> {
-        for range in differences(stored, image) {
+    fn write(&self, offset: usize, stored: &[u8], new: &[u8]) -> io::Result<()> {
+        for difference in differences(stored, new) {
+            let range = offset + difference.start..offset + difference.end;
             for piece in pieces(range.clone(), self.chip.page.into()) {
-                let data = image.get(piece.clone()).unwrap_or_default();
+                let data = new.get(piece.start - offset..piece.end - offset).unwrap_or_default();
                 if let Err(error) = self.transfer(piece.start, data, 0) {
-                    let answers = self.read_range(piece).is_ok();
-                    return Err(if answers { self.protected() } else { error });
+                    // A bus that is stuck or was lost to another says nothing of the chip.
+                    let refuses = error.kind() == io::ErrorKind::NotFound && self.read_range(piece).is_ok();
+                    return Err(if refuses { self.protected() } else { error });
                 }
             }
-            if self.read_range(range.clone())? != image.get(range).unwrap_or_default() {
+            if self.read_range(range)? != new.get(difference).unwrap_or_default() {
                 return Err(self.protected());
             }
         }

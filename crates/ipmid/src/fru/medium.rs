@@ -35,11 +35,11 @@ pub(super) trait Medium: fmt::Debug + Send {
     /// What the medium says.
     fn check_writable(&self) -> io::Result<()>;
 
-    /// Brings `image` to the medium, which holds `stored` and is as long.
+    /// Brings `new` to `offset` of the medium, which holds `stored` there, as long and within its size.
     ///
     /// # Errors
-    /// What the medium says. Part of the image may then be on it.
-    fn write(&self, stored: &[u8], image: &[u8]) -> io::Result<()>;
+    /// What the medium says. Part of what is new may then be on it.
+    fn write(&self, offset: usize, stored: &[u8], new: &[u8]) -> io::Result<()>;
 }
 
 /// A file: any, or the `eeprom` of an at24 device in sysfs.
@@ -74,14 +74,18 @@ impl Medium for FileMedium {
     }
 
     /// A file is replaced whole, so that a power cut leaves one or the other; in a chip the bytes that differ are written in place.
-    fn write(&self, stored: &[u8], image: &[u8]) -> io::Result<()> {
+    fn write(&self, offset: usize, stored: &[u8], new: &[u8]) -> io::Result<()> {
         if self.is_in_sysfs() {
-            self.write_differences(stored, image)
-        } else if stored == image {
-            Ok(())
-        } else {
-            fs::canonicalize(&self.0).and_then(|path| bmc_daemon::replace_file(&path, image))
+            return self.write_differences(offset, stored, new);
         }
+        if stored == new {
+            return Ok(());
+        }
+        let path = fs::canonicalize(&self.0)?;
+        let mut image = self.read(0, usize::from(self.size()?))?;
+        let place = image.get_mut(offset..offset.saturating_add(new.len()));
+        place.ok_or(io::ErrorKind::UnexpectedEof)?.copy_from_slice(new);
+        bmc_daemon::replace_file(&path, &image)
     }
 }
 
@@ -91,20 +95,20 @@ impl FileMedium {
             .is_ok_and(|about| about.filesystem_type() == nix::sys::statfs::SYSFS_MAGIC)
     }
 
-    fn write_differences(&self, stored: &[u8], image: &[u8]) -> io::Result<()> {
+    fn write_differences(&self, offset: usize, stored: &[u8], new: &[u8]) -> io::Result<()> {
         let file = OpenOptions::new().write(true).open(&self.0)?;
-        for range in differences(stored, image) {
-            let at = u64::try_from(range.start).unwrap_or(u64::MAX);
-            file.write_all_at(image.get(range).unwrap_or_default(), at)?;
+        for range in differences(stored, new) {
+            let at = u64::try_from(offset + range.start).unwrap_or(u64::MAX);
+            file.write_all_at(new.get(range).unwrap_or_default(), at)?;
         }
         Ok(())
     }
 }
 
-/// Where `image` is not what is stored, with gaps of a few bytes closed.
-pub(super) fn differences(stored: &[u8], image: &[u8]) -> Vec<Range<usize>> {
+/// Where `new` is not what is stored, with gaps of a few bytes closed.
+pub(super) fn differences(stored: &[u8], new: &[u8]) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
-    for (index, byte) in image.iter().enumerate() {
+    for (index, byte) in new.iter().enumerate() {
         if stored.get(index) == Some(byte) {
             continue;
         }
@@ -129,7 +133,10 @@ mod tests {
         assert_eq!(differences(&stored, &image), [3..6, 40..41]);
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), stored).unwrap();
-        FileMedium(file.path().to_owned()).write_differences(&stored, &image).unwrap();
+        FileMedium(file.path().to_owned()).write_differences(0, &stored, &image).unwrap();
+        assert_eq!(fs::read(file.path()).unwrap(), image);
+        FileMedium(file.path().to_owned()).write_differences(40, &[1, 0], &[1, 7]).unwrap();
+        image[41] = 7;
         assert_eq!(fs::read(file.path()).unwrap(), image);
     }
 }

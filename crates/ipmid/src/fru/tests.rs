@@ -153,6 +153,51 @@ async fn a_chip_without_a_driver_is_a_device_while_it_answers() {
     assert_eq!(ids(), []);
 }
 
+/// A bus that counts the bytes that are read.
+struct Counted(SimulatedI2c, Arc<std::sync::atomic::AtomicUsize>);
+
+impl I2c for Counted {
+    fn transfer(
+        &self,
+        device: &Path,
+        address: u8,
+        write: &[u8],
+        count: u8,
+    ) -> Result<Vec<u8>, bmc_hw::i2c::I2cError> {
+        self.1.fetch_add(count.into(), Ordering::Relaxed);
+        self.0.transfer(device, address, write, count)
+    }
+}
+
+#[tokio::test]
+async fn a_large_chip_is_not_read_over_and_over_while_it_is_written_in_pieces() {
+    let i2c = SimulatedI2c::default();
+    let shape = Shape { size: 8192, address_bytes: 2, page: 32 };
+    let chip = i2c.attach("/dev/i2c-4", 0x50, 1, Eeprom::new(shape, 0));
+    let read = Arc::<std::sync::atomic::AtomicUsize>::default();
+    let buses: Arc<dyn I2c> = Arc::new(Counted(i2c, read.clone()));
+    let settings = ["id = 5\nunchecked = true", "id = 6"].map(|id| {
+        let chip = "eeprom = { part = \"24c64\", bus = 4, address = 0x50 }";
+        toml::from_str(&format!("name = \"Riser\"\n{id}\n{chip}")).unwrap()
+    });
+    let frus = FruFiles::new(settings.into(), &buses);
+    assert_eq!(frus.write(5, 4090, vec![0xA5; 16]).await, Ok(()));
+    assert_eq!(chip.lock().unwrap().content()[4088..4108][2..18], [0xA5; 16]);
+    assert!(read.load(Ordering::Relaxed) < 64, "{read:?} bytes, of which 16 are compared and 16 verified");
+    assert_eq!(frus.write(5, 8190, vec![0; 3]).await, Err(PlatformError::NotPresent));
+    let after = image("after!");
+    read.store(0, Ordering::Relaxed);
+    for (offset, piece) in (0_u32..).step_by(16).zip(after.chunks(16)) {
+        assert_eq!(frus.write(6, offset, piece.to_vec()).await, Ok(()));
+    }
+    assert_eq!(chip.lock().unwrap().content()[..256], after);
+    let whole = read.load(Ordering::Relaxed);
+    assert!(
+        whole < 16 * (8192 + 64),
+        "{whole} bytes: once for each of 16 pieces at most, and what was written"
+    );
+}
+
 #[tokio::test]
 async fn while_a_chips_bus_is_stuck_its_device_is_busy_and_others_are_not_kept() {
     let (frus, i2c, _chip) = with_chip(&image("before"));

@@ -15,7 +15,7 @@ use ipmi_wire::{
         app::Guid,
         boot::{BootOption, BootOptionData, BootOptionSelector},
         sol_configuration::{BitRate, Progress, SolParameter},
-        watchdog::{WatchdogSetting, WatchdogState},
+        watchdog::{TimeoutAction, WatchdogSetting, WatchdogState},
     },
 };
 
@@ -63,6 +63,8 @@ pub(crate) struct Board {
     pub(crate) log: Mutex<(BTreeMap<u16, [u8; 16]>, u32)>,
     /// The watchdog timer, once it is set.
     pub(crate) watchdog: Mutex<Option<WatchdogState>>,
+    /// What it did when it last ended.
+    pub(crate) watchdog_did: Mutex<Option<TimeoutAction>>,
     /// Boot options, by parameter; there are only those that are in it.
     pub(crate) boot_options: Mutex<BTreeMap<u8, BootOption>>,
     pub(crate) log_settings: Mutex<HashMap<Setting, i64>>,
@@ -464,6 +466,10 @@ impl Inventory for Board {
 impl Watchdog for Board {
     fn get(&self) -> Pending<'_, WatchdogState> {
         Box::pin(ready(self.watchdog.lock().unwrap().ok_or(PlatformError::Absent("the watchdog"))))
+    }
+
+    fn expired_action(&self) -> Pending<'_, Option<TimeoutAction>> {
+        Box::pin(ready(Ok(*self.watchdog_did.lock().unwrap())))
     }
 
     fn set(&self, setting: WatchdogSetting) -> Pending<'_, Outcome> {

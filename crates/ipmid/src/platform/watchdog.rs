@@ -2,7 +2,7 @@
 
 use bmc_dbus::{
     error_reply,
-    watchdog::{Setting, WatchdogProxy},
+    watchdog::{Setting, Timer, WatchdogProxy},
 };
 use ipmi_wire::command::watchdog::{
     ExpirationFlags, PreTimeoutInterrupt, TimeoutAction, TimerUse, WatchdogSetting, WatchdogState,
@@ -15,6 +15,8 @@ use super::{Pending, PlatformError, dbus::platform_error};
 pub trait Watchdog: Send + Sync {
     /// The timer now.
     fn get(&self) -> Pending<'_, WatchdogState>;
+    /// What it did when it last ended, until its expiration flags are cleared.
+    fn expired_action(&self) -> Pending<'_, Option<TimeoutAction>>;
     /// Sets it.
     fn set(&self, setting: WatchdogSetting) -> Pending<'_, Outcome>;
     /// Starts its countdown, or starts it again.
@@ -50,6 +52,14 @@ impl DbusWatchdog {
         let builder = WatchdogProxy::builder(&self.connection).cache_properties(CacheProperties::No);
         builder.build().await.map_err(|error| platform_error(&error))
     }
+
+    async fn told(&self) -> Result<Timer, PlatformError> {
+        self.timer().await?.get().await.map_err(|error| platform_error(&error))
+    }
+}
+
+fn reserved() -> PlatformError {
+    PlatformError::Failed("the watchdog tells a reserved code".to_owned())
 }
 
 /// What the timer's answer means.
@@ -67,8 +77,7 @@ fn outcome(answer: zbus::Result<()>) -> Result<Outcome, PlatformError> {
 impl Watchdog for DbusWatchdog {
     fn get(&self) -> Pending<'_, WatchdogState> {
         Box::pin(async {
-            let timer = self.timer().await?.get().await.map_err(|error| platform_error(&error))?;
-            let reserved = || PlatformError::Failed("the watchdog tells a reserved code".to_owned());
+            let timer = self.told().await?;
             Ok(WatchdogState {
                 timer_use: TimerUse::from_code(timer.timer_use),
                 dont_log: timer.dont_log,
@@ -80,6 +89,14 @@ impl Watchdog for DbusWatchdog {
                 initial: timer.initial,
                 present: timer.present,
             })
+        })
+    }
+
+    fn expired_action(&self) -> Pending<'_, Option<TimeoutAction>> {
+        Box::pin(async {
+            let timer = self.told().await?;
+            let action = TimeoutAction::from_code(timer.expired_action).ok_or_else(reserved)?;
+            Ok((ExpirationFlags::from_bits(timer.expired).bits() != 0).then_some(action))
         })
     }
 

@@ -115,6 +115,9 @@ const OWN: [Own; 9] = [
     ),
 ];
 
+/// Offsets 0 to 14; the bit after them is reserved (v2.0§35.11).
+const ALL_STATES: u16 = 0x7FFF;
+
 const fn own(path: &'static str, name: &'static str, sensor_type: u8, number: u8, entity: u8) -> Own {
     Own {
         path,
@@ -122,7 +125,7 @@ const fn own(path: &'static str, name: &'static str, sensor_type: u8, number: u8
         sensor_type,
         number,
         entity,
-        assertions: u16::MAX,
+        assertions: ALL_STATES,
         deassertions: 0,
         source: OwnSource::Nobody,
     }
@@ -187,6 +190,11 @@ impl Discrete {
     /// Whether it is an item of the inventory or a detector, as opposed to one of the BMC's own.
     pub(super) fn is_item(&self) -> bool {
         matches!(self.source, Source::Item(_))
+    }
+
+    /// Whether its events are the event log's own remarks: they are no events that a sensor sends, and always written.
+    pub(crate) fn is_the_log(&self) -> bool {
+        matches!(self.source, Source::Own(OwnSource::Log))
     }
 
     /// The states of an item now; `None` where they cannot be had, and for sensors whose states others have.

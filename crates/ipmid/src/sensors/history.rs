@@ -39,6 +39,8 @@ pub struct History {
     changes: Changes,
     /// Checksums of records, by ID.
     records: BTreeMap<u16, u64>,
+    /// Whether a client saw other records than these since the start: what it keeps of them has the times of the whole content.
+    incomplete_shown: bool,
     /// Whether all records that were there before the start have been there again, or had the time for it.
     #[serde(skip)]
     settled: bool,
@@ -60,13 +62,23 @@ impl History {
         self.settled
     }
 
+    /// A client was shown the content before it was settled.
+    pub(crate) fn incomplete_shown(&mut self) {
+        self.incomplete_shown = true;
+    }
+
+    /// Whether one was, and no time has moved for it yet.
+    pub(crate) fn is_incomplete_shown(&self) -> bool {
+        self.incomplete_shown
+    }
+
     /// A record was refused for want of room.
     pub(crate) fn overflowed(&mut self) {
         self.changes.overflow = true;
     }
 
     /// The content is `records` at `now`. Until it is settled, only what clients add and delete counts: after a start, sensors come
-    /// one after the other.
+    /// one after the other. Where a client was shown some of them meanwhile, the whole content is another one for it.
     pub(crate) fn note(&mut self, records: &[Record], now: u32) {
         let current: BTreeMap<u16, u64> =
             records.iter().map(|record| (record.id, checksum(&record.bytes))).collect();
@@ -77,14 +89,15 @@ impl History {
         let gone = self.records.keys().filter(|id| counts(**id) && !current.contains_key(id));
         let gone: Vec<u16> = gone.copied().collect();
         let is_new = |(id, _): &&(u16, u64)| !self.records.contains_key(id);
+        let completed = self.settled && std::mem::take(&mut self.incomplete_shown);
         let population = come.iter().filter(is_new).map(|(id, _)| id).chain(&gone).any(|id| is_sensor(*id));
-        if !come.is_empty() {
+        if completed || !come.is_empty() {
             self.changes.last_addition = after(self.changes.last_addition, now);
         }
         if !gone.is_empty() {
             self.changes.last_erase = after(self.changes.last_erase, now);
         }
-        self.changes.population = self.changes.population.wrapping_add(u32::from(population));
+        self.changes.population = self.changes.population.wrapping_add(u32::from(completed || population));
         self.changes.overflow &= !gone.iter().any(|id| *id >= FIRST_ADDED);
         self.records.extend(come);
         self.records.retain(|id, _| !gone.contains(id));
@@ -165,6 +178,20 @@ mod tests {
         assert_eq!(noted(&mut history, &all, 202), before);
         assert!(history.is_settled());
         assert_eq!(noted(&mut history, &all[..2], 300), (100, 300, 2), "from now on all counts");
+    }
+
+    #[test]
+    fn who_was_shown_half_of_the_sensors_after_a_restart_learns_of_the_rest() {
+        let mut history = History::default();
+        let all = [record(0x1001, 1), record(0x1002, 1)];
+        let before = noted(&mut history, &all, 100);
+        let mut history = restarted(&history);
+        assert_eq!(noted(&mut history, &all[..1], 200), before);
+        history.incomplete_shown();
+        let mut history = restarted(&history);
+        assert_eq!(noted(&mut history, &all[..1], 300), before, "nothing has come yet");
+        assert_eq!(noted(&mut history, &all, 301), (301, NEVER, 2));
+        assert_eq!(noted(&mut history, &all, 400), (301, NEVER, 2), "once");
     }
 
     #[test]

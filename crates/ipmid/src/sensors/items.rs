@@ -1,7 +1,7 @@
 //! Items of the inventory and detectors that are discrete sensors. Pure: what happened comes in as values.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -23,7 +23,8 @@ pub(super) struct Items {
 
 #[derive(Debug)]
 struct Item {
-    provider: Arc<str>,
+    /// The interfaces that each of its providers has there: OpenBMC's inventory has objects of several.
+    interfaces: HashMap<Arc<str>, BTreeSet<String>>,
     facts: Facts,
     cell: Arc<ItemCell>,
 }
@@ -34,23 +35,67 @@ pub(super) type FoundItem<'a> = (&'a str, &'static Kind, Option<(u8, u8)>, &'a A
 /// An item's states, which the bus writes and handlers read.
 #[derive(Debug)]
 pub(crate) struct ItemCell {
-    state: Mutex<(Object, Arc<Provider>)>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What was told of it. It keeps that while it is no item: what makes it one may be another provider's, which comes and goes.
+    object: Object,
+    is_item: bool,
+    providers: HashMap<Arc<str>, Arc<Provider>>,
 }
 
 impl ItemCell {
-    fn lock(&self) -> MutexGuard<'_, (Object, Arc<Provider>)> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The states now; `None` where nobody tells them.
     pub(crate) fn read(&self, now: Instant) -> Option<u16> {
         let state = self.lock();
-        let (object, provider) = &*state;
-        (provider.is_alive(now) && object.told() != 0).then(|| object.states())
+        let is_told = state.providers.values().any(|provider| provider.is_alive(now));
+        (state.is_item && is_told && state.object.told() != 0).then(|| state.object.states())
     }
 
-    fn object(&self) -> Object {
-        self.lock().0
+    fn kind(&self) -> Option<&'static Kind> {
+        self.lock().kind()
+    }
+}
+
+impl State {
+    fn kind(&self) -> Option<&'static Kind> {
+        self.object.kind().filter(|_| self.is_item)
+    }
+}
+
+/// Whether an object that has this interface is an item.
+fn makes_an_item(interface: &str) -> bool {
+    let mut object = Object::default();
+    object.update(interface, &HashMap::new());
+    object.kind().is_some()
+}
+
+impl Item {
+    /// `provider` has these interfaces no more; without any it is none of its providers. Whether it may be another item then.
+    fn withdraw(&mut self, provider: &str, gone: &[String]) -> bool {
+        let Some(had) = self.interfaces.get_mut(provider) else { return false };
+        let mut lost: Vec<String> = gone.iter().filter_map(|interface| had.take(interface)).collect();
+        let has_none = had.is_empty();
+        let mut state = self.cell.lock();
+        if has_none {
+            self.interfaces.remove(provider);
+            state.providers.remove(provider);
+        }
+        lost.retain(|interface| !self.interfaces.values().any(|had| had.contains(interface)));
+        let changed = !lost.is_empty();
+        if lost.iter().any(|interface| interface == names::DECORATOR_IPMI) {
+            self.facts.entity = None;
+        }
+        lost.retain(|interface| !makes_an_item(interface));
+        state.object.remove(&lost);
+        state.is_item = self.interfaces.values().flatten().any(|interface| makes_an_item(interface));
+        changed
     }
 }
 
@@ -66,28 +111,39 @@ impl Items {
                 false
             }
             Event::Added { provider, path, interfaces } => self.add(&provider, &path, &interfaces),
-            Event::Changed { path, interface, properties, .. } => {
-                let Some(item) = self.objects.get_mut(&path) else { return false };
-                item.cell.lock().0.update(&interface, &properties);
+            Event::Changed { provider, path, interface, properties } => {
+                let item = self.objects.get_mut(&path);
+                let Some(item) = item.filter(|item| item.interfaces.contains_key(&provider)) else {
+                    return false;
+                };
+                item.cell.lock().object.update(&interface, &properties);
                 interface == names::DECORATOR_IPMI && item.facts.update(&interface, &properties)
             }
-            Event::Removed { path, interfaces, .. } => {
-                let Some(item) = self.objects.get(&path) else { return false };
-                if !item.cell.lock().0.remove(&interfaces) {
+            Event::Removed { provider, path, interfaces } => {
+                let Some(item) = self.objects.get_mut(&path) else { return false };
+                let changed = item.withdraw(&provider, &interfaces);
+                if item.interfaces.is_empty() {
                     self.objects.remove(&path);
                 }
-                true
+                changed
             }
         }
     }
 
     /// `provider` has these objects; what it had besides is gone, unless it has nothing: then it has just started.
     fn load(&mut self, provider: &Arc<str>, objects: HashMap<String, Interfaces>) -> bool {
-        let before = self.objects.len();
+        let mut dropped = false;
         if !objects.is_empty() {
-            self.objects.retain(|path, item| item.provider != *provider || objects.contains_key(path));
+            self.objects.retain(|path, item| {
+                let kept = objects.get(path);
+                // What it lists is taken below: it may have other interfaces than before.
+                let is_lost = |interface: &&String| kept.is_none_or(|kept| !kept.contains_key(*interface));
+                let had = item.interfaces.get(provider).into_iter().flatten();
+                let lost: Vec<String> = had.filter(is_lost).cloned().collect();
+                dropped |= item.withdraw(provider, &lost);
+                kept.is_some() || !item.interfaces.is_empty()
+            });
         }
-        let dropped = before != self.objects.len();
         self.providers.insert(provider.clone(), Arc::default());
         let add = |changed, (path, interfaces): (String, Interfaces)| {
             self.add(provider, &path, &interfaces) || changed
@@ -102,17 +158,18 @@ impl Items {
             if self.objects.len() >= 2 * MAX_SENSORS {
                 return false;
             }
-            let cell = Arc::new(ItemCell { state: Mutex::new((Object::default(), life.clone())) });
-            let item = Item { provider: provider.clone(), facts: Facts::default(), cell };
+            let cell = Arc::new(ItemCell { state: Mutex::default() });
+            let item = Item { interfaces: HashMap::new(), facts: Facts::default(), cell };
             self.objects.insert(path.to_owned(), item);
         }
         let Some(item) = self.objects.get_mut(path) else { return false };
-        item.provider = provider.clone();
         let mut state = item.cell.lock();
-        let kind = state.0.kind();
-        state.1 = life;
-        state.0.update_all(interfaces);
-        let mut changed = state.0.kind() != kind;
+        let kind = state.kind();
+        state.providers.insert(provider.clone(), life);
+        state.object.update_all(interfaces);
+        state.is_item |= interfaces.keys().any(|interface| makes_an_item(interface));
+        item.interfaces.entry(provider.clone()).or_default().extend(interfaces.keys().cloned());
+        let mut changed = state.kind() != kind;
         if let Some(properties) = interfaces.get(names::DECORATOR_IPMI) {
             changed |= item.facts.update(names::DECORATOR_IPMI, properties);
         }
@@ -127,7 +184,10 @@ impl Items {
     /// Those that are discrete sensors, by path.
     pub(super) fn all(&self) -> impl Iterator<Item = FoundItem<'_>> + Clone {
         self.objects.iter().filter_map(|(path, item)| {
-            Some((path.as_str(), item.cell.object().kind()?, item.facts.entity, &item.cell))
+            Some((path.as_str(), item.cell.kind()?, item.facts.entity, &item.cell))
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

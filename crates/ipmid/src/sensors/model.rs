@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
@@ -38,6 +41,8 @@ pub struct Model {
     contains: Vec<Contains>,
     added: AddedRecords,
     history: History,
+    /// Whether a client was shown records before they were settled.
+    incomplete_shown: Arc<AtomicBool>,
     dirty: bool,
     current: Arc<Snapshot>,
 }
@@ -106,7 +111,8 @@ impl Model {
 
     /// Whether the snapshot has to be made anew.
     pub fn is_dirty(&self) -> bool {
-        self.dirty
+        let shown = self.incomplete_shown.load(Ordering::Relaxed);
+        self.dirty || (shown && !self.history.is_incomplete_shown())
     }
 
     /// `provider` has these objects. What it had before and has no more is gone, unless it has nothing at all: a daemon that
@@ -259,8 +265,12 @@ impl Model {
         let mut board = locators(&self.frus);
         board.extend(associations::records(&self.frus, &self.contains));
         let mut snapshot = Snapshot::new(&self.current, sensors, discrete, &board, &self.added);
+        if self.incomplete_shown.swap(false, Ordering::Relaxed) {
+            self.history.incomplete_shown();
+        }
         self.history.note(snapshot.records(), now);
         snapshot.changes = self.history.changes();
+        snapshot.incomplete = (!self.history.is_settled()).then(|| self.incomplete_shown.clone());
         self.current = Arc::new(snapshot);
         (self.current.clone(), assigned)
     }

@@ -1,6 +1,12 @@
 //! What handlers see: records and sensors as they were when something static last changed, with readings as they are now.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 use ipmi_wire::{
     codec::Encode as _,
@@ -36,6 +42,8 @@ pub struct Snapshot {
     pub generation: u32,
     /// When they changed.
     pub changes: Changes,
+    /// Where records of before the start are still to come: set when a client sees these.
+    pub(super) incomplete: Option<Arc<AtomicBool>>,
 }
 
 /// An encoded record.
@@ -210,7 +218,7 @@ impl Snapshot {
         let is_other = records != previous.records;
         let generation = previous.generation.wrapping_add(u32::from(is_other));
         let (room, changes) = (added.room(), previous.changes);
-        Self { records, room, sensors, discrete, by_address, generation, changes }
+        Self { records, room, sensors, discrete, by_address, generation, changes, incomplete: None }
     }
 
     /// The sensor at `address`.
@@ -239,6 +247,13 @@ impl Snapshot {
     /// All sensors with analog readings, by address.
     pub fn sensors(&self) -> &[Arc<Sensor>] {
         &self.sensors
+    }
+
+    /// A client is told of the records, or of how many there are: it may keep them for as long as their times stay.
+    pub(crate) fn shown(&self) {
+        if let Some(incomplete) = &self.incomplete {
+            incomplete.store(true, Ordering::Relaxed);
+        }
     }
 
     /// All records, by ID.

@@ -53,8 +53,8 @@ struct Shared {
     files: SensorFiles,
     /// When the repository changed, on its way to its file.
     history: Stored<History>,
-    /// Held by who changes clients' records.
-    changing: tokio::sync::Mutex<()>,
+    /// Held by who changes clients' records, until the change is on the medium and in memory.
+    changing: Arc<tokio::sync::Mutex<()>>,
     /// How far the repository's clock is ahead of the system's, in seconds, until the next start.
     clock_ahead: AtomicI64,
     inventory: Arc<dyn Inventory>,
@@ -106,7 +106,7 @@ impl DbusSensors {
             connection: Mutex::default(),
             files,
             history: Stored::new(history),
-            changing: tokio::sync::Mutex::default(),
+            changing: Arc::default(),
             clock_ahead: AtomicI64::new(0),
             inventory,
             generation: watch::Sender::new(0),
@@ -134,6 +134,10 @@ impl DbusSensors {
 
     /// Writes it down now.
     pub fn write_history(&self) {
+        // A client that was shown records a moment ago is part of it.
+        if lock(&self.shared.model).is_dirty() {
+            self.publish();
+        }
         self.shared.history.write(&self.shared.files.history);
     }
 
@@ -218,9 +222,10 @@ impl DbusSensors {
         self.shared.generation.send_if_modified(|last| std::mem::replace(last, generation) != generation);
     }
 
-    /// As [`Sensors::change_records`]: nobody sees a change that is not on the medium.
+    /// As [`Sensors::change_records`]: nobody sees a change that is not on the medium. One that has begun is brought to its end also
+    /// where its client's deadline passes: else the file would have what memory has not, and the next change write beside this one.
     async fn change(&self, change: &RecordChange) -> Result<Result<u16, RecordRefused>, PlatformError> {
-        let _alone = self.shared.changing.lock().await;
+        let alone = self.shared.changing.clone().lock_owned().await;
         let outcome = lock(&self.shared.model).changed_records(change);
         let changed = match outcome {
             Ok(changed) => changed,
@@ -233,12 +238,18 @@ impl DbusSensors {
             }
         };
         if let Some(records) = changed.records {
-            let (file, value) = (Arc::clone(&self.shared.files.added), records.clone());
-            let stored = tokio::task::spawn_blocking(move || file.store(&value)).await;
-            let failed = |error: &dyn std::fmt::Display| PlatformError::Failed(error.to_string());
-            stored.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
-            lock(&self.shared.model).set_added(records);
-            self.publish();
+            let this = self.clone();
+            let stored = tokio::spawn(async move {
+                let _alone = alone;
+                let (file, value) = (Arc::clone(&this.shared.files.added), records.clone());
+                let stored = tokio::task::spawn_blocking(move || file.store(&value)).await;
+                stored.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+                lock(&this.shared.model).set_added(records);
+                this.publish();
+                Ok(())
+            });
+            let stored = stored.await.unwrap_or_else(|error| Err(error.to_string()));
+            stored.map_err(PlatformError::Failed)?;
         }
         Ok(Ok(changed.id))
     }

@@ -43,6 +43,9 @@ pub(super) struct Kept {
     interval: u64,
     expired: u8,
     expired_use: u8,
+    /// The file of a powerd before an update may be without.
+    #[serde(default)]
+    expired_action: u8,
     /// What was left, or the deadline as time since the kernel's start.
     running: bool,
     time: u64,
@@ -75,6 +78,7 @@ impl Kept {
             interval: milliseconds(interval),
             expired: timer.expired.bits(),
             expired_use: code(timer.expired_use),
+            expired_action: timer.expired_action.code(),
             running,
             time: milliseconds(time),
             interrupted,
@@ -108,6 +112,7 @@ impl Kept {
         timer.initialized = self.initialized;
         timer.expired = ExpirationFlags::from_bits(self.expired);
         timer.expired_use = TimerUse::from_code(self.expired_use);
+        timer.expired_action = TimeoutAction::from_code(self.expired_action)?;
         Some(timer)
     }
 }
@@ -167,6 +172,20 @@ mod tests {
         assert!(timer.next_timeout().unwrap() <= restart.instant);
         timer.handle_timeout(restart.instant);
         assert!(timer.poll_action().is_some() && !timer.is_running());
+    }
+
+    #[test]
+    fn what_a_timer_did_at_its_end_is_known_after_a_restart_and_when_it_was_set_again() {
+        let start = now();
+        let mut timer = running(start);
+        timer.handle_timeout(start.instant + Duration::from_secs(60));
+        timer.change(|settings| settings.action = TimeoutAction::PowerDown).unwrap();
+        let text = serde_json::to_string(&Kept::of(&timer, start, BOOT)).unwrap();
+        let timer = serde_json::from_str::<Kept>(&text).unwrap().timer(start, BOOT).unwrap();
+        assert_eq!(
+            (timer.expired_use, timer.expired_action),
+            (Some(TimerUse::OsLoad), TimeoutAction::PowerCycle)
+        );
     }
 
     #[test]

@@ -128,6 +128,8 @@ pub(crate) struct Watchdog {
     pub(super) expired: ExpirationFlags,
     /// The use in which it last ran out, as OpenBMC shows it.
     pub(super) expired_use: Option<TimerUse>,
+    /// What it did then: the settings may be others since.
+    pub(super) expired_action: TimeoutAction,
     pub(super) clock: Clock,
     actions: VecDeque<Action>,
 }
@@ -142,8 +144,15 @@ impl Default for Watchdog {
 impl Watchdog {
     /// A timer that nobody set.
     pub(super) fn new(settings: Settings, clock: Clock) -> Self {
-        let expired = ExpirationFlags::default();
-        Self { settings, initialized: false, expired, expired_use: None, clock, actions: VecDeque::new() }
+        Self {
+            settings,
+            initialized: false,
+            expired: ExpirationFlags::default(),
+            expired_use: None,
+            expired_action: TimeoutAction::None,
+            clock,
+            actions: VecDeque::new(),
+        }
     }
 
     /// What to do next, until `None`. [`Watchdog::handle_timeout`] adds to it, nothing else.
@@ -189,6 +198,7 @@ impl Watchdog {
         self.clock = Clock::Stopped { left: Duration::ZERO };
         self.settings.log = true;
         self.expired_use = self.settings.timer_use;
+        self.expired_action = self.settings.action;
         if let Some(timer_use) = self.settings.timer_use {
             self.expired = self.expired.with(timer_use);
         }

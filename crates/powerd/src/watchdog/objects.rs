@@ -215,7 +215,8 @@ impl Ipmi {
         Ok(self.0.change(|timer, now| timer.set(now, &setting))?)
     }
     fn get(&self) -> Timer {
-        let state = self.0.look(Watchdog::state);
+        let (state, expired_action) =
+            self.0.look(|timer, now| (timer.state(now), timer.expired_action.code()));
         Timer {
             timer_use: state.timer_use.map_or(0, TimerUse::code),
             action: state.action.code(),
@@ -226,6 +227,7 @@ impl Ipmi {
             expired: state.expired.bits(),
             initial: state.initial,
             present: state.present,
+            expired_action,
         }
     }
     fn reset(&self) -> Result<(), WatchdogError> {

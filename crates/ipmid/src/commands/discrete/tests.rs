@@ -11,6 +11,7 @@ use bmc_dbus::{
 use ipmi_wire::{
     Lun,
     codec::Decode as _,
+    command::watchdog::TimeoutAction,
     record::{event::number, sdr::Sdr},
 };
 use zbus::{OwnedVariant, Variant};
@@ -172,6 +173,31 @@ async fn an_item_keeps_its_number_and_one_that_is_removed_has_no_record() {
 }
 
 #[tokio::test]
+async fn a_drive_shows_that_it_is_there_broken_and_rebuilt() {
+    const DRIVE: &str = "/xyz/openbmc_project/inventory/system/drive/D1";
+    const STATE: &str = "xyz.openbmc_project.State.Drive";
+    let drive = HashMap::from([
+        (inventory::ITEM.to_owned(), properties(&[("Present", true.into())])),
+        (names::OPERATIONAL_STATUS.to_owned(), properties(&[("Functional", true.into())])),
+        (STATE.to_owned(), properties(&[("Rebuilding", false.into())])),
+        ("xyz.openbmc_project.Inventory.Item.Drive".to_owned(), HashMap::new()),
+    ]);
+    let mut world = World::with(&[(DRIVE, drive)]);
+    assert_eq!(world.ask(TYPE, &[1]).await.unwrap(), [0x0D, 0x6F]);
+    assert_eq!(world.states(1).await, 0x0001);
+    world.changes(DRIVE, STATE, "Rebuilding", true.into());
+    assert_eq!(world.states(1).await, 0x0081);
+    world.changes(DRIVE, names::OPERATIONAL_STATUS, "Functional", false.into());
+    assert_eq!(world.states(1).await, 0x0083);
+    world.changes(DRIVE, inventory::ITEM, "Present", false.into());
+    assert_eq!(world.states(1).await, 0, "what is not there has no state");
+    let records = world.records();
+    let Sdr::CompactSensor(drive) = &records[&1] else { panic!("{records:?}") };
+    assert_eq!((drive.name.as_str(), drive.sensor_type, drive.entity.id), ("D1", 0x0D, 0x04));
+    assert_eq!((drive.assertion_mask, drive.deassertion_mask, drive.reading_mask), (0x83, 0x83, 0x83));
+}
+
+#[tokio::test]
 async fn an_open_chassis_shows_in_its_sensor_and_in_the_chassis_status() {
     let mut world = World::with(&[(LID, lid())]);
     assert_eq!(world.states(1).await, 0);
@@ -196,6 +222,20 @@ async fn the_bmcs_own_sensors_show_what_their_providers_tell() {
     assert_eq!(world.ask(TYPE, &[number::WATCHDOG]).await.unwrap(), [0x23, 0x6F]);
 }
 
+#[tokio::test]
+async fn the_watchdogs_sensor_shows_what_it_did_and_not_what_it_is_to_do_next() {
+    let world = World::with(&[]);
+    // Hard reset; its states are the codes of its actions.
+    *world.board.watchdog_did.lock().unwrap() = Some(TimeoutAction::HardReset);
+    let caller = Caller::without_session(1, ChannelMedium::Lan);
+    // Set Watchdog Timer: SMS/OS, power down, 10 s, no flag cleared.
+    let request = Request { net_fn: 0x06, command: 0x24, data: &[0x04, 0x02, 0, 0, 100, 0] };
+    assert_eq!(dispatch(&world.ipmid, &caller, request).await.completion_code.0, 0);
+    assert_eq!(world.states(number::WATCHDOG).await, 0x0002);
+    *world.board.watchdog_did.lock().unwrap() = None;
+    assert_eq!(world.states(number::WATCHDOG).await, 0);
+}
+
 #[test]
 fn a_log_that_fills_is_almost_full_and_then_full() {
     let states = |records, free| of_log(LogInfo { records, free, ..LogInfo::default() });
@@ -210,4 +250,20 @@ async fn events_of_a_discrete_sensor_are_switched_off_and_thresholds_it_has_none
     world.ask(SET_EVENT_ENABLE, &[1, 0xE0, 0x01, 0, 0, 0]).await.unwrap();
     assert_eq!(world.ask(EVENT_ENABLE, &[1]).await.unwrap(), [0xC0, 0x0A, 0, 0x0B, 0]);
     assert_eq!(world.ask(THRESHOLDS, &[1]).await, Err(0xCD));
+}
+
+#[tokio::test]
+async fn a_sensor_without_a_reading_has_every_offset_enabled_and_no_reserved_bit() {
+    let world = World::with(&[]);
+    assert_eq!(world.ask(EVENT_ENABLE, &[number::SESSION_AUDIT]).await.unwrap(), [0xC0, 0xFF, 0x7F, 0, 0]);
+}
+
+#[tokio::test]
+async fn what_the_log_says_of_itself_cannot_be_switched_off_and_the_client_hears_that() {
+    let world = World::with(&[]);
+    let before = world.ask(EVENT_ENABLE, &[number::EVENT_LOGGING]).await;
+    assert_eq!(world.ask(SET_EVENT_ENABLE, &[number::EVENT_LOGGING, 0x40]).await, Err(0xCD));
+    let disable = [number::EVENT_LOGGING, 0xE0, 0x10, 0, 0, 0];
+    assert_eq!(world.ask(SET_EVENT_ENABLE, &disable).await, Err(0xCD));
+    assert_eq!(world.ask(EVENT_ENABLE, &[number::EVENT_LOGGING]).await, before);
 }

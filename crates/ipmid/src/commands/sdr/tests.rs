@@ -10,23 +10,30 @@ use super::*;
 use crate::{
     dispatch::{Request, dispatch},
     platform::fake::{self, Board},
-    sensors::{Model, Numbers},
+    sensors::{AddedRecords, Model, Numbers},
 };
 
 const STORAGE: u8 = 0x0A;
 const SENSOR: u8 = 0x04;
 
+/// The provider lists a sensor of each of these names.
+fn load(model: &mut Model, names: &[&str]) {
+    let property = |name: &str, value: f64| HashMap::from([(name.to_owned(), OwnedVariant::from(value))]);
+    let object = |name: &&str| {
+        let interfaces = HashMap::from([
+            ("xyz.openbmc_project.Sensor.Value".to_owned(), property("Value", 25.0)),
+            ("xyz.openbmc_project.Sensor.Threshold.Warning".to_owned(), property("WarningHigh", 80.0)),
+        ]);
+        (format!("/xyz/openbmc_project/sensors/temperature/{name}"), interfaces)
+    };
+    model.load(&Arc::from("xyz.openbmc_project.X"), names.iter().map(object).collect(), Instant::now());
+}
+
 /// Records of the controller and of one sensor, made at time 1000.
 fn board() -> Arc<Board> {
     let board = Board::running();
-    let property = |name: &str, value: f64| HashMap::from([(name.to_owned(), OwnedVariant::from(value))]);
-    let interfaces = HashMap::from([
-        ("xyz.openbmc_project.Sensor.Value".to_owned(), property("Value", 25.0)),
-        ("xyz.openbmc_project.Sensor.Threshold.Warning".to_owned(), property("WarningHigh", 80.0)),
-    ]);
-    let objects = HashMap::from([("/xyz/openbmc_project/sensors/temperature/A".to_owned(), interfaces)]);
     let mut model = Model::new(Numbers::default());
-    model.load(&Arc::from("xyz.openbmc_project.X"), objects, Instant::now());
+    load(&mut model, &["A"]);
     *board.sensors.lock().unwrap() = model.rebuild(1000).0;
     *board.model.lock().unwrap() = model;
     *board.time.lock().unwrap() = 2000;
@@ -51,10 +58,10 @@ async fn reserve(ipmid: &Ipmid) -> [u8; 2] {
     storage(ipmid, 0x22, &[]).await.unwrap().try_into().unwrap()
 }
 
-/// A vendor's record with this byte.
 /// What the fake's board has without any client: controller, one sensor, and the BMC's own discrete sensors.
 const GENERATED: u16 = 2 + 9;
 
+/// A vendor's record with this byte.
 fn oem(data: u8) -> [u8; 9] {
     [0, 0, 0x51, 0xC0, 4, 1, 2, 3, data]
 }
@@ -168,6 +175,36 @@ async fn a_full_repository_says_so_until_a_record_is_deleted() {
     storage(&ipmid, 0x26, &[low, high, 0x00, 0x20]).await.unwrap();
     assert_eq!(info(&ipmid).await.operations, 0x2F);
     assert_eq!(storage(&ipmid, 0x21, &[]).await.unwrap(), [11, 1, 64, 0, 1, 0, 1, 0, 1]);
+}
+
+#[tokio::test]
+async fn who_lists_the_sensors_while_they_come_back_after_a_restart_finds_another_time_later() {
+    let mut before = Model::new(Numbers::default());
+    load(&mut before, &["A", "B"]);
+    before.rebuild(1000);
+    for (net_fn_and_command, data) in
+        [((STORAGE, 0x20), &[][..]), ((STORAGE, 0x22), &[]), ((STORAGE, 0x23), &[0, 0, 0, 0, 0, 5])]
+    {
+        for is_asked in [false, true] {
+            let kept = serde_json::to_string(before.history()).unwrap();
+            let history = serde_json::from_str(&kept).unwrap();
+            let mut model =
+                Model::new(before.numbers().clone()).with_records(AddedRecords::default(), history);
+            let board = Arc::new(Board::running());
+            let ipmid = fake::ipmid(&board);
+            load(&mut model, &["A"]);
+            *board.sensors.lock().unwrap() = model.rebuild(2000).0;
+            assert!(!model.is_dirty());
+            if is_asked {
+                ask(&ipmid, net_fn_and_command, data).await.unwrap();
+                assert!(model.is_dirty(), "that it was is to be written down");
+            }
+            load(&mut model, &["A", "B"]);
+            *board.sensors.lock().unwrap() = model.rebuild(2100).0;
+            assert_eq!(info(&ipmid).await.last_addition, if is_asked { 2100 } else { 1000 });
+            assert!(!model.is_dirty());
+        }
+    }
 }
 
 #[tokio::test]

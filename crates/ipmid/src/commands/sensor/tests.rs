@@ -223,6 +223,25 @@ async fn fru_data_is_read_by_bytes() {
 }
 
 #[tokio::test]
+async fn fru_data_is_read_and_written_by_words_where_the_device_is_accessed_so() {
+    let board = board(&[]);
+    // Devices of odd numbers are accessed by words; this one ends with half of one.
+    board.frus.lock().unwrap().insert(1, (0..99).collect());
+    let ipmid = fake::ipmid(&board);
+    let fru = async |command, data: &[u8]| ask(&ipmid, (STORAGE, command), data).await;
+    assert_eq!(fru(0x10, &[1]).await.unwrap(), [99, 0, 1], "the size is in bytes all the same");
+    assert_eq!(fru(0x11, &[1, 3, 0, 2]).await.unwrap(), [2, 6, 7, 8, 9]);
+    assert_eq!(fru(0x11, &[1, 47, 0, 16]).await.unwrap(), [2, 94, 95, 96, 97], "only whole words");
+    assert_eq!(fru(0x11, &[1, 50, 0, 1]).await, Err(0xC9));
+    assert_eq!(fru(0x11, &[1, 0, 0, 121]).await, Err(0xCA), "242 bytes");
+    assert_eq!(fru(0x12, &[1, 2, 0, 0xA0, 0xA1, 0xA2, 0xA3]).await.unwrap(), [2]);
+    assert_eq!(board.frus.lock().unwrap()[&1][3..9], [3, 0xA0, 0xA1, 0xA2, 0xA3, 8]);
+    assert_eq!(fru(0x12, &[1, 2, 0, 0xB0, 0xB1, 0xB2]).await, Err(0xC7), "one and a half");
+    assert_eq!(fru(0x12, &[1, 49, 0, 0xB0, 0xB1]).await, Err(0xC9), "beyond the end");
+    assert_eq!(board.frus.lock().unwrap()[&1][3..9], [3, 0xA0, 0xA1, 0xA2, 0xA3, 8]);
+}
+
+#[tokio::test]
 async fn the_log_is_added_to_read_deleted_and_cleared_with_a_reservation() {
     let ipmid = fake::ipmid(&board(&[]));
     let record = [0, 0, 2, 0, 0, 0, 0, 0x20, 0, 4, 1, 1, 1, 0x57, 1, 2];

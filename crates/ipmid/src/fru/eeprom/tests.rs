@@ -53,7 +53,7 @@ fn every_part_holds_what_was_written_over_all_its_pages_and_blocks() {
         let rig = Rig::new(part.name, 3);
         let (stored, image) = (rig.eeprom.read(0, rig.size()).unwrap(), pattern(rig.size()));
         assert_eq!(stored, vec![0xff; rig.size()], "{}", part.name);
-        rig.eeprom.write(&stored, &image).unwrap();
+        rig.eeprom.write(0, &stored, &image).unwrap();
         assert!(rig.content() == image, "{}: pages wrapped", part.name);
         assert!(rig.eeprom.read(0, rig.size()).unwrap() == image, "{}", part.name);
         let end = rig.eeprom.read(u64::from(part.size) - 3, 200).unwrap();
@@ -75,16 +75,26 @@ proptest! {
                 *place = byte;
             }
         }
-        rig.eeprom.write(&stored, &image).unwrap();
+        rig.eeprom.write(0, &stored, &image).unwrap();
         prop_assert!(rig.content() == image);
     }
+}
+
+#[test]
+fn a_piece_is_written_where_it_belongs_over_pages_and_blocks() {
+    let rig = Rig::new("24c16", 2);
+    let mut content = pattern(2048);
+    rig.simulated.lock().unwrap().fill(&content);
+    rig.eeprom.write(250, &content[250..270], &[0xA5; 20]).unwrap();
+    content[250..270].fill(0xA5);
+    assert!(rig.content() == content);
 }
 
 #[test]
 fn a_write_cycle_that_does_not_end_is_given_up() {
     let rig = Rig::new("24c02", POLLS + 50);
     let stored = vec![0xff; 256];
-    let error = rig.eeprom.write(&stored, &pattern(256)).unwrap_err();
+    let error = rig.eeprom.write(0, &stored, &pattern(256)).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::NotFound, "{error}");
     assert_eq!(rig.content()[..8], pattern(8), "the first page was taken");
 }
@@ -105,8 +115,32 @@ fn a_chip_that_comes_and_goes_is_present_as_it_answers() {
 fn a_chip_that_is_protected_says_so_instead_of_losing_what_was_written() {
     let rig = Rig::new("24c64", 1);
     rig.simulated.lock().unwrap().protect(true);
-    let error = rig.eeprom.write(&vec![0xff; 8192], &pattern(8192)).unwrap_err();
+    let error = rig.eeprom.write(0, &vec![0xff; 8192], &pattern(8192)).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "{error}");
+}
+
+/// A bus that is lost to another master at every write.
+struct Contended(SimulatedI2c);
+
+impl I2c for Contended {
+    fn transfer(
+        &self,
+        device: &std::path::Path,
+        address: u8,
+        write: &[u8],
+        count: u8,
+    ) -> Result<Vec<u8>, I2cError> {
+        if count == 0 { Err(I2cError::Timeout) } else { self.0.transfer(device, address, write, count) }
+    }
+}
+
+#[test]
+fn a_write_that_the_bus_did_not_do_does_not_make_the_chip_protected() {
+    let rig = Rig::new("24c64", 0);
+    let contended = Arc::new(Contended(rig.i2c.clone()));
+    let eeprom = Eeprom::new(rig.eeprom.chip, contended, Arc::clone(&rig.present), |_| {});
+    let error = eeprom.write(0, &[0xff; 4], &[1; 4]).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
 }
 
 #[test]

@@ -6,7 +6,10 @@ use system_tests::PrivateBus;
 use zbus::{Connection, OwnedObjectPath, OwnedVariant, Str, fdo::ObjectManager};
 
 use super::*;
-use crate::{fru::FruFiles, sensors::Address};
+use crate::{
+    fru::FruFiles,
+    sensors::{Address, added::FIRST_ADDED},
+};
 
 struct FakeSensor {
     value: f64,
@@ -220,6 +223,30 @@ async fn a_record_that_cannot_be_written_down_is_not_there() {
     let outcome = sensors.change_records(RecordChange::Add(OEM.to_vec())).await;
     assert!(matches!(outcome, Err(PlatformError::Failed(_))), "{outcome:?}");
     assert_eq!(sensors.snapshot().records(), before.records());
+}
+
+#[tokio::test]
+async fn a_change_whose_client_no_longer_waits_is_in_memory_as_it_is_in_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let sensors = without_a_bus(dir.path());
+    let mut change = sensors.change_records(RecordChange::Add(OEM.to_vec()));
+    // Just so far that the file is being written.
+    tokio::select! {
+        biased;
+        done = &mut change => panic!("{done:?}"),
+        () = std::future::ready(()) => drop(change),
+    }
+    let mut other = OEM;
+    other[8] += 1;
+    let id = sensors.change_records(RecordChange::Add(other.to_vec())).await.unwrap().unwrap();
+    let ids = |sensors: &DbusSensors| {
+        let snapshot = sensors.snapshot();
+        snapshot.records().iter().map(|record| record.id).filter(|it| *it >= FIRST_ADDED).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (ids(&sensors), ids(&without_a_bus(dir.path()))),
+        (vec![FIRST_ADDED, id], vec![FIRST_ADDED, id])
+    );
 }
 
 /// Adds its sensors, lists them as they are, has one change, and only then gets to send the list.
