@@ -34,20 +34,20 @@ struct Logged {
 #[derive(Debug, Default)]
 pub(super) struct Items {
     objects: HashMap<String, Object>,
-    /// By path, shortened as the log has it.
-    logged: BTreeMap<String, Logged>,
+    /// By path, shortened as the log has it, and sensor type: other things are logged under an item's path too.
+    logged: BTreeMap<(String, u8), Logged>,
 }
 
 impl Items {
     /// What `records` say of objects.
     pub(super) fn from_log<'a>(records: impl Iterator<Item = &'a Stored>) -> Self {
-        let mut logged: BTreeMap<String, Logged> = BTreeMap::new();
+        let mut logged: BTreeMap<(String, u8), Logged> = BTreeMap::new();
         for Stored { record, path } in records {
-            let [_, _, 0x02, _, _, _, _, _, _, _, _, _, event, data, ..] = *record else { continue };
+            let [_, _, 0x02, _, _, _, _, _, _, _, kind, _, event, data, ..] = *record else { continue };
             if event & 0x7F != SENSOR_SPECIFIC || path.is_empty() {
                 continue;
             }
-            let (logged, bit) = (logged.entry(path.clone()).or_default(), 1 << (data & 0x0F));
+            let (logged, bit) = (logged.entry((path.clone(), kind)).or_default(), 1 << (data & 0x0F));
             logged.known |= bit;
             logged.on = if event & 0x80 == 0 { logged.on | bit } else { logged.on & !bit };
         }
@@ -84,7 +84,7 @@ impl Items {
         }
         self.objects.insert(path.to_owned(), object);
         let Some(kind) = object.kind() else { return Vec::new() };
-        let logged = self.logged.entry(shortened(path).to_owned()).or_default();
+        let logged = self.logged.entry((shortened(path).to_owned(), kind.sensor_type)).or_default();
         // How it was found is how it was built.
         let found = object.states() & kind.presence() & object.told() & !logged.known;
         logged.on |= found;
@@ -102,7 +102,8 @@ impl Items {
             return Vec::new();
         }
         self.objects.remove(path);
-        let Some(logged) = self.logged.get_mut(shortened(path)) else { return Vec::new() };
+        let at = (shortened(path).to_owned(), kind.sensor_type);
+        let Some(logged) = self.logged.get_mut(&at) else { return Vec::new() };
         let ended = std::mem::take(&mut logged.on);
         events(path, kind.sensor_type, ended, 0)
     }
@@ -147,11 +148,18 @@ async fn follow_one(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{
+        sync::Arc,
+        time::{Duration, Instant},
+    };
 
     use bmc_dbus::names::{inventory, sensors};
 
     use super::*;
+    use crate::{
+        store::NewRecord,
+        storm::{Limits, Storms, Verdict},
+    };
 
     const PSU: &str = "/xyz/openbmc_project/inventory/system/powersupply/PSU1";
 
@@ -214,6 +222,24 @@ mod tests {
         assert_eq!(offsets(&from(&[stored(0x6F, 1)]).take(found(true, true))), [(1, false)]);
         assert_eq!(offsets(&from(&[stored(0xEF, 0)]).take(found(true, true))), [(0, true)]);
         assert_eq!(offsets(&from(&[stored(0x6F, 0)]).take(found(false, true))), [(0, false)]);
+    }
+
+    #[test]
+    fn a_storm_is_no_failure_of_its_item_after_a_restart() {
+        let limits = Limits { burst: 8, period: Duration::from_secs(60) };
+        let (mut storms, mut log) = (Storms::new(limits), Vec::new());
+        for flap in 0..9 {
+            let Stored { record: bytes, path } = stored(if flap % 2 == 0 { 0xEF } else { 0x6F }, 0);
+            let record = NewRecord { bytes, at: flap, path };
+            let (Verdict::Log(record) | Verdict::Begins(record)) = storms.judge(Instant::now(), record)
+            else {
+                panic!("only the first is announced");
+            };
+            log.push(Stored { record: record.bytes, path: record.path });
+        }
+        assert_eq!(log[8].record[10..14], [0x10, 1, 0x6F, 0xF1], "logging stops");
+        assert!(Items::from_log(log.iter()).take(found(true, true)).is_empty());
+        assert_eq!(offsets(&Items::from_log(log.iter()).take(found(true, false))), [(1, true)]);
     }
 
     #[test]
