@@ -93,6 +93,9 @@ impl Supply {
             let alarms = hwmon.alarms(&self.device).into_iter();
             self.alarms = alarms.filter_map(|alarm| Some((meaning(&alarm)?, alarm))).map(swap).collect();
         }
+        if self.alarms.is_empty() {
+            return None;
+        }
         let mut health = Health::default();
         for (alarm, meaning) in &self.alarms {
             match (hwmon.is_raised(alarm), meaning) {
@@ -147,5 +150,19 @@ mod tests {
         fs::remove_file(directory.join("in1_lcrit_alarm")).unwrap();
         assert_eq!(supply.look(&hwmon), None);
         assert_eq!(supply.look(&hwmon), health(true, false), "looked for anew");
+    }
+
+    #[test]
+    fn a_broken_supply_whose_driver_goes_away_is_not_healthy_for_that() {
+        let sys = tempfile::tempdir().unwrap();
+        let directory = sys.path().join("bus/i2c/devices/7-0058/hwmon/hwmon3");
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("fan1_fault"), "1\n").unwrap();
+        let hwmon = SysfsHwmon::new(sys.path());
+        let device = HwmonDevice::I2c { bus: 7, address: 0x58 };
+        let mut supply = Supply { index: 0, device, alarms: Vec::new(), told: None };
+        assert_eq!(supply.look(&hwmon), Some(Health { broken: true, input_lost: false }));
+        fs::remove_dir_all(directory).unwrap();
+        assert_eq!([supply.look(&hwmon), supply.look(&hwmon)], [None, None]);
     }
 }
