@@ -21,7 +21,7 @@ use crate::{
     publisher::Publisher,
 };
 
-/// Findings that may wait; each supply has one at a time.
+/// Findings that may wait; beyond that the threads do.
 const QUEUE: usize = 16;
 
 /// All items of the board.
@@ -88,10 +88,16 @@ impl State {
                     self.tripped = opens || self.tripped && (*manual || active);
                 }
                 self.active = Some(active);
+                // Of what is not there nothing is broken, and what comes next may be another.
+                if !active {
+                    self.health = Health::default();
+                }
             }
             Seen::Alarms(health) => {
                 self.looked = true;
-                self.health = health.unwrap_or(self.health);
+                if self.active != Some(false) {
+                    self.health = health.unwrap_or(self.health);
+                }
             }
             Seen::Rearmed => self.tripped = false,
         }
@@ -101,9 +107,7 @@ impl State {
         let is_supply = matches!(spec.kind, ItemKind::PowerSupply { .. });
         let known = (spec.line.is_none() || self.active.is_some()) && (!is_supply || self.looked);
         let present = self.active.unwrap_or(true);
-        // Of what is not there nothing is broken.
-        let health = if present { self.health } else { Health::default() };
-        known.then_some(View { present, health, open: self.tripped })
+        known.then_some(View { present, health: self.health, open: self.tripped })
     }
 }
 
@@ -292,6 +296,25 @@ mod tests {
         let expected =
             [None, shown(true, fine), shown(true, broken), shown(true, broken), shown(false, fine)];
         assert_eq!(views(&supply(), &seen), expected);
+    }
+
+    #[test]
+    fn a_supply_that_replaces_a_broken_one_is_whole_until_its_own_alarms_say_otherwise() {
+        let broken = Seen::Alarms(Some(Health { broken: true, input_lost: true }));
+        let seen = [
+            Seen::Line(true),
+            broken,
+            Seen::Line(false),
+            // The thread looks on.
+            broken,
+            Seen::Line(true),
+            Seen::Alarms(None),
+            broken,
+        ];
+        let views = views(&supply(), &seen).into_iter().flatten();
+        let shown: Vec<_> = views.map(|view| (view.present, view.health.broken)).collect();
+        let (whole, failed, out) = ((true, false), (true, true), (false, false));
+        assert_eq!(shown, [failed, out, out, whole, whole, failed]);
     }
 
     #[test]

@@ -82,6 +82,20 @@ async fn a_supply_appears_when_it_is_known_and_tells_when_it_fails_and_when_it_i
 }
 
 #[tokio::test]
+async fn a_broken_supply_that_is_put_back_is_reported_again() {
+    let mut rig = Rig::start().await;
+    alarms(&rig, &["in2_lcrit_alarm"]);
+    let mut board = Board::watched(&rig).await;
+    board.show("psu", false).await;
+    appears(&mut rig, PSU, inventory::ITEM_POWER_SUPPLY).await;
+    assert!(!rig.get::<bool>(PSU, sensors::OPERATIONAL_STATUS, "Functional").await);
+    board.show("psu", true).await;
+    rig.property(PSU, "Functional", |functional: &bool| *functional).await;
+    board.show("psu", false).await;
+    rig.property(PSU, "Functional", |functional: &bool| !functional).await;
+}
+
+#[tokio::test]
 async fn an_opened_chassis_stays_so_until_somebody_re_arms_the_detector() {
     let mut rig = Rig::start().await;
     let mut board = Board::watched(&rig).await;
