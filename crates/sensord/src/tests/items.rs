@@ -19,7 +19,10 @@ struct Board(UnixStream);
 impl Board {
     /// Waits until sensord watches the lines of `rig`.
     async fn watched(rig: &Rig) -> Self {
-        let listener = UnixListener::bind(rig.dir.path().join("gpio.sock")).unwrap();
+        let socket = rig.dir.path().join("gpio.sock");
+        // That of an earlier one.
+        let _ = fs::remove_file(&socket);
+        let listener = UnixListener::bind(socket).unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let mut stream = BufReader::new(stream);
         let mut line = String::new();
@@ -111,4 +114,37 @@ async fn an_opened_chassis_stays_so_until_somebody_re_arms_the_detector() {
     assert!(refused.await.is_err());
     detector.set_property("Status", NORMAL).await.unwrap();
     rig.property(LID, "Status", |status: &String| status == NORMAL).await;
+}
+
+#[tokio::test]
+async fn an_intrusion_is_not_forgotten_over_a_restart_until_the_detector_is_re_armed() {
+    let mut rig = Rig::start().await;
+    let mut board = Board::watched(&rig).await;
+    board.show("lid", true).await;
+    appears(&mut rig, LID, chassis::INTRUSION).await;
+
+    rig.run().await;
+    let mut board = Board::watched(&rig).await;
+    board.show("lid", false).await;
+    appears(&mut rig, LID, chassis::INTRUSION).await;
+    let status: String = rig.get(LID, chassis::INTRUSION, "Status").await;
+    assert!(status.ends_with(".HardwareIntrusion"), "{status}");
+    rig.proxy(LID, chassis::INTRUSION).await.set_property("Status", NORMAL).await.unwrap();
+
+    rig.run().await;
+    let mut board = Board::watched(&rig).await;
+    board.show("lid", false).await;
+    appears(&mut rig, LID, chassis::INTRUSION).await;
+    assert_eq!(rig.get::<String>(LID, chassis::INTRUSION, "Status").await, NORMAL);
+}
+
+#[tokio::test]
+async fn where_what_detectors_saw_cannot_be_read_they_are_tripped() {
+    let mut rig = Rig::start().await;
+    fs::write(rig.dir.path().join("state/intrusions.json"), "torn").unwrap();
+    rig.run().await;
+    let mut board = Board::watched(&rig).await;
+    board.show("lid", false).await;
+    appears(&mut rig, LID, chassis::INTRUSION).await;
+    assert_ne!(rig.get::<String>(LID, chassis::INTRUSION, "Status").await, NORMAL);
 }
