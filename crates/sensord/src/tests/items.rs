@@ -1,5 +1,7 @@
 //! Lines and alarms of a board's items, and what the bus hears of them.
 
+use std::collections::HashMap;
+
 use bmc_dbus::names::{chassis, inventory};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -14,26 +16,43 @@ const LID: &str = "/xyz/openbmc_project/chassis/Lid";
 const NORMAL: &str = "xyz.openbmc_project.Chassis.Intrusion.Status.Normal";
 
 /// The other end of sensord's lines.
-struct Board(UnixStream);
+struct Board {
+    listener: UnixListener,
+    watched: HashMap<String, UnixStream>,
+}
 
 impl Board {
-    /// Waits until sensord watches the lines of `rig`.
-    async fn watched(rig: &Rig) -> Self {
+    /// A board that listens for `rig`.
+    fn listen(rig: &Rig) -> Self {
         let socket = rig.dir.path().join("gpio.sock");
         // That of an earlier one.
         let _ = fs::remove_file(&socket);
-        let listener = UnixListener::bind(socket).unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
+        Self { listener: UnixListener::bind(socket).unwrap(), watched: HashMap::new() }
+    }
+
+    /// Waits until sensord watches one more line, and says which.
+    async fn next(&mut self) -> String {
+        let (stream, _) = self.listener.accept().await.unwrap();
         let mut stream = BufReader::new(stream);
-        let mut line = String::new();
-        stream.read_line(&mut line).await.unwrap();
-        assert_eq!(line, "{\"watch\":[\"lid\",\"psu\"]}\n");
-        Self(stream.into_inner())
+        let mut text = String::new();
+        stream.read_line(&mut text).await.unwrap();
+        let line = text.strip_prefix("{\"watch\":[\"").and_then(|rest| rest.strip_suffix("\"]}\n")).unwrap();
+        self.watched.insert(line.to_owned(), stream.into_inner());
+        line.to_owned()
+    }
+
+    /// Waits until sensord watches the lines of `rig`.
+    async fn watched(rig: &Rig) -> Self {
+        let mut board = Self::listen(rig);
+        while board.watched.len() < 2 {
+            board.next().await;
+        }
+        board
     }
 
     async fn show(&mut self, line: &str, high: bool) {
         let text = format!("{{\"line\":\"{line}\",\"value\":{high}}}\n");
-        self.0.write_all(text.as_bytes()).await.unwrap();
+        self.watched.get_mut(line).unwrap().write_all(text.as_bytes()).await.unwrap();
     }
 }
 
@@ -49,10 +68,7 @@ fn alarms(rig: &Rig, raised: &[&str]) {
 
 /// Waits until `path` has `interface`.
 async fn appears(rig: &mut Rig, path: &str, interface: &str) {
-    type Added = (
-        zbus::OwnedObjectPath,
-        std::collections::HashMap<String, std::collections::HashMap<String, OwnedVariant>>,
-    );
+    type Added = (zbus::OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>);
     rig.signal(|message| {
         (message.header().member()?.as_str() == "InterfacesAdded").then_some(())?;
         let (at, interfaces) = message.body().deserialize::<Added>().ok()?;
@@ -82,6 +98,22 @@ async fn a_supply_appears_when_it_is_known_and_tells_when_it_fails_and_when_it_i
     let status: String = rig.get(PSU, inventory::POWER_SYSTEM_INPUTS, "Status").await;
     assert!(status.ends_with(".Good"), "nothing is wrong with what is not there");
     assert!(rig.get::<bool>(PROCESSOR, inventory::ITEM, "Present").await, "it has no line");
+}
+
+#[tokio::test]
+async fn a_line_that_cannot_be_had_hides_no_item_but_its_own() {
+    let mut rig = Rig::start().await;
+    let mut board = Board::listen(&rig);
+    while !board.watched.contains_key("lid") {
+        let line = board.next().await;
+        board.watched.retain(|line, _| line != "psu");
+        assert!(["lid", "psu"].contains(&line.as_str()));
+    }
+    board.show("lid", false).await;
+    appears(&mut rig, LID, chassis::INTRUSION).await;
+    while board.next().await != "psu" {}
+    board.show("psu", false).await;
+    appears(&mut rig, PSU, inventory::ITEM_POWER_SUPPLY).await;
 }
 
 #[tokio::test]
@@ -123,6 +155,7 @@ async fn an_intrusion_is_not_forgotten_over_a_restart_until_the_detector_is_re_a
     board.show("lid", true).await;
     appears(&mut rig, LID, chassis::INTRUSION).await;
 
+    drop(board);
     rig.run().await;
     let mut board = Board::watched(&rig).await;
     board.show("lid", false).await;
@@ -131,6 +164,7 @@ async fn an_intrusion_is_not_forgotten_over_a_restart_until_the_detector_is_re_a
     assert!(status.ends_with(".HardwareIntrusion"), "{status}");
     rig.proxy(LID, chassis::INTRUSION).await.set_property("Status", NORMAL).await.unwrap();
 
+    drop(board);
     rig.run().await;
     let mut board = Board::watched(&rig).await;
     board.show("lid", false).await;
