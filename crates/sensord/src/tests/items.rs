@@ -12,7 +12,7 @@ use super::*;
 
 const PSU: &str = "/xyz/openbmc_project/inventory/system/powersupply/PSU1";
 const PROCESSOR: &str = "/xyz/openbmc_project/inventory/system/chassis/motherboard/CPU1";
-const LID: &str = "/xyz/openbmc_project/chassis/Lid";
+const LID: &str = chassis::DETECTOR;
 const NORMAL: &str = "xyz.openbmc_project.Chassis.Intrusion.Status.Normal";
 
 /// The other end of sensord's lines.
