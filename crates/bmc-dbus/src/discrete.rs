@@ -141,6 +141,11 @@ impl Object {
         self.kind.is_some()
     }
 
+    /// Whether it is of no kind and has told no fact: nothing that would become a discrete sensor's.
+    pub fn is_nothing(&self) -> bool {
+        self.kind.is_none() && self.told == 0
+    }
+
     /// What it is; `None` where it is no discrete sensor.
     pub fn kind(&self) -> Option<&'static Kind> {
         self.kind
@@ -226,6 +231,10 @@ mod tests {
         assert_eq!(drive.states(), 0x0080);
         assert!(drive.remove(&[STATE_DRIVE.to_owned()]));
         assert_eq!(drive.states(), 0);
+        assert!(!drive.is_nothing());
         assert!(!drive.remove(&[ITEM_DRIVE.to_owned()]));
+        assert!(drive.is_nothing());
+        drive.update_all(&says(inventory::ITEM, "Present", true));
+        assert!(!drive.is_nothing(), "its kind may come");
     }
 }

@@ -231,8 +231,10 @@ pub mod network {
 
 /// Openings of the chassis, from sensord.
 pub mod chassis {
-    /// The ObjectManager above them.
-    pub const ROOT: &str = "/xyz/openbmc_project/chassis";
+    /// The ObjectManager above them, where dbus-sensors has it; the buttons' path begins with a small letter.
+    pub const ROOT: &str = "/xyz/openbmc_project/Chassis";
+    /// The detector that OpenBMC's clients know.
+    pub const DETECTOR: &str = "/xyz/openbmc_project/Chassis/Intrusion";
     /// A detector.
     pub const INTRUSION: &str = "xyz.openbmc_project.Chassis.Intrusion";
 }

@@ -31,10 +31,11 @@ pub(crate) enum Fullness {
 }
 
 impl Fullness {
-    /// How full a log is in which `used` records stand and `free` have room.
+    /// How full a log is in which `used` records stand and `free` have room. One place is only left where one was deleted after it was
+    /// said that the log is full.
     pub(crate) fn of(used: usize, free: usize) -> Self {
         match free {
-            0 => Self::Full,
+            0 | 1 => Self::Full,
             _ if used * 100 >= (used + free) * PERCENT => Self::Almost,
             _ => Self::Roomy,
         }
@@ -60,7 +61,7 @@ impl Fullness {
         let mut will_be = used + new;
         if *self < Self::Almost && will_be * 100 >= capacity * PERCENT {
             *self = Self::Almost;
-            let percent = u8::try_from(PERCENT).unwrap_or(u8::MAX);
+            let percent = u8::try_from(will_be.min(capacity) * 100 / capacity).unwrap_or(UNSPECIFIED);
             remarks.push((new, of_the_log([DATA_3_IS_SPECIFIC | ALMOST_FULL, UNSPECIFIED, percent], at)));
             will_be += 1;
         }
@@ -113,6 +114,17 @@ mod tests {
     fn a_restart_says_nothing_again_and_a_small_log_nothing_at_all() {
         assert!(Fullness::of(95, 5).remarks(95, 5, 1, 1).is_empty());
         assert!(Fullness::of(1, 2).remarks(1, 2, 5, 1).is_empty());
+    }
+
+    #[test]
+    fn the_one_place_of_a_full_log_is_for_an_event_after_a_restart_too() {
+        assert!(Fullness::of(99, 1).remarks(99, 1, 1, 1).is_empty());
+    }
+
+    #[test]
+    fn an_almost_full_log_says_how_full_it_is_at_that_time() {
+        let percent = |used: usize, new| Fullness::Roomy.remarks(used, 100 - used, new, 1)[0].1.bytes[15];
+        assert_eq!([percent(89, 1), percent(10, 85), percent(10, 256)], [90, 95, 100]);
     }
 
     #[test]

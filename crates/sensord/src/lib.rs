@@ -73,10 +73,10 @@ async fn start(context: &Context, settings: &Settings, hardware: &Hardware) -> a
     Ok(Station::new(specs, settings.policy(), overrides, buses).await)
 }
 
-/// Reads which items the board has and starts to look at their alarms.
+/// Reads which items the board has and what its detectors saw, and starts to look at their alarms.
 fn start_items(context: &Context, settings: &Settings) -> anyhow::Result<(Arc<Items>, items::Findings)> {
     let specs = board::load_items(&context.config_dir().join(&settings.board), settings.poll())?;
-    let items = Items::new(specs);
+    let items = Items::new(specs, context.state_file("intrusions.json")?);
     let findings = items::start(&items, &SysfsHwmon::new(&settings.sysfs))
         .context("cannot start a thread for power supplies")?;
     Ok((items, findings))

@@ -83,6 +83,12 @@ pub(crate) fn parse_items(path: &Path, text: &str, poll: Duration) -> Result<Vec
             items.push(item);
         }
     }
+    // OpenBMC's clients know one path alone; it is the first detector's, unless another has its name.
+    if !paths.contains(chassis::DETECTOR)
+        && let Some(first) = items.iter_mut().find(|item| matches!(item.kind, ItemKind::Intrusion { .. }))
+    {
+        chassis::DETECTOR.clone_into(&mut first.path);
+    }
     Ok(items)
 }
 
@@ -202,11 +208,27 @@ mod tests {
                     3,
                     line("cpu1-present", true)
                 ),
-                ("/xyz/openbmc_project/chassis/Lid", 23, line("CHASSIS_INTRUSION", false)),
+                ("/xyz/openbmc_project/Chassis/Intrusion", 23, line("CHASSIS_INTRUSION", false)),
             ]
         );
         assert_eq!(items[0].entity.instance, 2);
         assert_eq!(items[2].kind, ItemKind::Intrusion { manual: true });
+    }
+
+    #[test]
+    fn the_first_detector_is_where_openbmcs_clients_look_for_it_unless_another_has_that_name() {
+        let paths = |names: &[&str]| {
+            let detector = |name: &&str| {
+                format!(
+                    r#"{{"Name": "{name}", "Type": "ChassisIntrusionSensor", "Class": "Gpio", "GpioPolarity": "Low"}}"#
+                )
+            };
+            let records: Vec<_> = names.iter().map(detector).collect();
+            let items = parse(&records.join(",")).unwrap().into_iter();
+            items.map(|item| item.path.rsplit_once("/Chassis/").unwrap().1.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(paths(&["Lid", "Side"]), ["Intrusion", "Side"]);
+        assert_eq!(paths(&["Lid", "Intrusion"]), ["Lid", "Intrusion"]);
     }
 
     #[test]

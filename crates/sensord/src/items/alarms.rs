@@ -44,8 +44,6 @@ struct Supply {
     device: HwmonDevice,
     /// Empty until its device was there.
     alarms: Vec<(Alarm, Meaning)>,
-    /// What was last told of it.
-    told: Option<Option<Health>>,
 }
 
 type Findings = mpsc::Sender<(usize, Option<Health>)>;
@@ -58,7 +56,7 @@ pub(super) fn start(items: &Items, hwmon: &SysfsHwmon, findings: &Findings) -> i
         let bus = if let HwmonDevice::I2c { bus, .. } = device { *bus } else { u32::MAX };
         let (period, supplies) = buses.entry(bus).or_insert((*poll, Vec::new()));
         *period = (*period).min(*poll);
-        supplies.push(Supply { index, device: device.clone(), alarms: Vec::new(), told: None });
+        supplies.push(Supply { index, device: device.clone(), alarms: Vec::new() });
     }
     for (bus, (period, supplies)) in buses {
         let (hwmon, findings) = (hwmon.clone(), findings.clone());
@@ -70,16 +68,14 @@ pub(super) fn start(items: &Items, hwmon: &SysfsHwmon, findings: &Findings) -> i
     Ok(())
 }
 
-/// Looks at `supplies` once a period until nobody listens; tells what changed.
+/// Looks at `supplies` once a period until nobody listens. Every look is told: what is news only the item knows, whose supply may be
+/// another one since.
 fn watch(hwmon: &SysfsHwmon, mut supplies: Vec<Supply>, period: Duration, findings: &Findings) {
     while !findings.is_closed() {
         for supply in &mut supplies {
             let health = supply.look(hwmon);
-            if supply.told != Some(health) {
-                supply.told = Some(health);
-                if findings.blocking_send((supply.index, health)).is_err() {
-                    return;
-                }
+            if findings.blocking_send((supply.index, health)).is_err() {
+                return;
             }
         }
         std::thread::sleep(period);
@@ -92,6 +88,9 @@ impl Supply {
         if self.alarms.is_empty() {
             let alarms = hwmon.alarms(&self.device).into_iter();
             self.alarms = alarms.filter_map(|alarm| Some((meaning(&alarm)?, alarm))).map(swap).collect();
+        }
+        if self.alarms.is_empty() {
+            return None;
         }
         let mut health = Health::default();
         for (alarm, meaning) in &self.alarms {
@@ -133,7 +132,7 @@ mod tests {
         }
         let hwmon = SysfsHwmon::new(sys.path());
         let device = HwmonDevice::I2c { bus: 7, address: 0x58 };
-        let mut supply = Supply { index: 0, device, alarms: Vec::new(), told: None };
+        let mut supply = Supply { index: 0, device, alarms: Vec::new() };
         let health = |broken, input_lost| Some(Health { broken, input_lost });
         assert_eq!(supply.look(&hwmon), health(false, false));
         put("in2_max_alarm", "1\n");
@@ -147,5 +146,19 @@ mod tests {
         fs::remove_file(directory.join("in1_lcrit_alarm")).unwrap();
         assert_eq!(supply.look(&hwmon), None);
         assert_eq!(supply.look(&hwmon), health(true, false), "looked for anew");
+    }
+
+    #[test]
+    fn a_broken_supply_whose_driver_goes_away_is_not_healthy_for_that() {
+        let sys = tempfile::tempdir().unwrap();
+        let directory = sys.path().join("bus/i2c/devices/7-0058/hwmon/hwmon3");
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("fan1_fault"), "1\n").unwrap();
+        let hwmon = SysfsHwmon::new(sys.path());
+        let device = HwmonDevice::I2c { bus: 7, address: 0x58 };
+        let mut supply = Supply { index: 0, device, alarms: Vec::new() };
+        assert_eq!(supply.look(&hwmon), Some(Health { broken: true, input_lost: false }));
+        fs::remove_dir_all(directory).unwrap();
+        assert_eq!([supply.look(&hwmon), supply.look(&hwmon)], [None, None]);
     }
 }

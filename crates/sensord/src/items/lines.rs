@@ -3,6 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use bmc_hw::gpio::{GpioError, LineEvent, Lines, Source};
+use futures_util::future::join_all;
 
 use super::{Items, Seen};
 use crate::publisher::Publisher;
@@ -10,20 +11,24 @@ use crate::publisher::Publisher;
 /// How long until lines that are not there are looked for again.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Follows the lines until it is dropped. While they cannot be had, items stay as they were last seen.
+/// Follows the lines until it is dropped. Each by itself, so that one that is misspelt or late hides no item but its own. While one
+/// cannot be had, its items stay as they were last seen.
 pub(super) async fn watch(items: &Items, publisher: &Publisher, source: &Source) -> Infallible {
     let lines = items.all().iter().filter_map(|item| item.spec.line.as_ref());
-    let mut names: Vec<String> = lines.map(|line| line.name.clone()).collect();
+    let mut names: Vec<&str> = lines.map(|line| line.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    if names.is_empty() {
-        return std::future::pending().await;
-    }
+    join_all(names.into_iter().map(|name| watch_line(items, publisher, source, name))).await;
+    // There are none.
+    std::future::pending().await
+}
+
+async fn watch_line(items: &Items, publisher: &Publisher, source: &Source, name: &str) -> Infallible {
     let mut told = String::new();
     loop {
-        let error = match Lines::open(source, &names, &[]).await {
+        let error = match Lines::open(source, &[name.to_owned()], &[]).await {
             Ok(lines) => {
-                tracing::info!("watching {} gpio lines", names.len());
+                tracing::info!("watching gpio line `{name}`");
                 told.clear();
                 follow(items, publisher, lines).await
             }
@@ -31,7 +36,7 @@ pub(super) async fn watch(items: &Items, publisher: &Publisher, source: &Source)
         };
         let text = error.to_string();
         if text != told {
-            tracing::warn!("{text}\ntrying again every {RETRY:?}");
+            tracing::warn!("gpio line `{name}`: {text}\ntrying again every {RETRY:?}");
             told = text;
         }
         tokio::time::sleep(RETRY).await;

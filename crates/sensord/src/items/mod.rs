@@ -7,27 +7,34 @@ mod alarms;
 mod lines;
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use bmc_daemon::StateFile;
 use bmc_dbus::names::{chassis, inventory, sensors};
 use bmc_hw::{gpio::Source, hwmon::SysfsHwmon};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex as Turn, mpsc, watch};
 
 use crate::{
     board::{ItemKind, ItemSpec},
     publisher::Publisher,
 };
 
-/// Findings that may wait; each supply has one at a time.
+/// Findings that may wait; beyond that the threads do.
 const QUEUE: usize = 16;
+
+/// Names of the detectors that saw the chassis open and that somebody has to re-arm.
+pub(crate) type Tripped = BTreeSet<String>;
 
 /// All items of the board.
 #[derive(Debug)]
 pub(crate) struct Items {
     all: Vec<Item>,
+    /// What detectors saw outlives restarts and power cuts: whoever opens the chassis can pull the plug.
+    tripped: Turn<Arc<StateFile<Tripped>>>,
     /// How many are known well enough to be shown.
     known: watch::Sender<usize>,
 }
@@ -88,10 +95,16 @@ impl State {
                     self.tripped = opens || self.tripped && (*manual || active);
                 }
                 self.active = Some(active);
+                // Of what is not there nothing is broken, and what comes next may be another.
+                if !active {
+                    self.health = Health::default();
+                }
             }
             Seen::Alarms(health) => {
                 self.looked = true;
-                self.health = health.unwrap_or(self.health);
+                if self.active != Some(false) {
+                    self.health = health.unwrap_or(self.health);
+                }
             }
             Seen::Rearmed => self.tripped = false,
         }
@@ -101,10 +114,12 @@ impl State {
         let is_supply = matches!(spec.kind, ItemKind::PowerSupply { .. });
         let known = (spec.line.is_none() || self.active.is_some()) && (!is_supply || self.looked);
         let present = self.active.unwrap_or(true);
-        // Of what is not there nothing is broken.
-        let health = if present { self.health } else { Health::default() };
-        known.then_some(View { present, health, open: self.tripped })
+        known.then_some(View { present, health: self.health, open: self.tripped })
     }
+}
+
+fn is_manual(spec: &ItemSpec) -> bool {
+    matches!(spec.kind, ItemKind::Intrusion { manual: true })
 }
 
 impl Item {
@@ -119,15 +134,24 @@ impl Item {
 
     /// Whether somebody has to re-arm it.
     pub(crate) fn is_manual(&self) -> bool {
-        matches!(self.spec.kind, ItemKind::Intrusion { manual: true })
+        is_manual(&self.spec)
     }
 }
 
 impl Items {
-    /// The items of `specs`, of which nothing is known yet.
-    pub(crate) fn new(specs: Vec<ItemSpec>) -> Arc<Self> {
-        let all = specs.into_iter().map(|spec| Item { spec, state: Mutex::default() }).collect();
-        Arc::new(Self { all, known: watch::Sender::new(0) })
+    /// The items of `specs`, of which nothing is known yet but what stands in `file`. Where it cannot be read the chassis may have been
+    /// opened: somebody has to look.
+    pub(crate) fn new(specs: Vec<ItemSpec>, file: StateFile<Tripped>) -> Arc<Self> {
+        let kept = file.load().map(Option::unwrap_or_default);
+        if let Err(error) = &kept {
+            tracing::warn!("{error}\nevery detector with manual re-arming counts as tripped");
+        }
+        let item = |spec: ItemSpec| {
+            let tripped = is_manual(&spec) && kept.as_ref().map_or(true, |names| names.contains(&spec.name));
+            Item { spec, state: Mutex::new(State { tripped, ..State::default() }) }
+        };
+        let all = specs.into_iter().map(item).collect();
+        Arc::new(Self { all, tripped: Turn::new(Arc::new(file)), known: watch::Sender::new(0) })
     }
 
     /// All of them.
@@ -148,12 +172,16 @@ impl Items {
     /// Takes what was seen of an item, and tells the bus what changed by it.
     async fn see(&self, index: usize, seen: Seen, publisher: &Publisher) {
         let Some(item) = self.all.get(index) else { return };
-        let (before, after) = {
+        let (before, after, latched) = {
             let mut state = item.state();
-            let before = state.view(&item.spec);
+            let (before, was) = (state.view(&item.spec), state.tripped);
             state.see(seen, &item.spec.kind);
-            (before, state.view(&item.spec))
+            (before, state.view(&item.spec), was != state.tripped && item.is_manual())
         };
+        // What is told is not forgotten.
+        if latched && let Err(error) = self.keep_tripped().await {
+            tracing::error!("{}: a restart forgets this: {error}", item.spec.path);
+        }
         match (before, after) {
             (None, Some(view)) => {
                 tracing::info!("{}: {view:?}", item.spec.path);
@@ -165,6 +193,16 @@ impl Items {
             }
             _ => {}
         }
+    }
+
+    /// Writes which detectors are tripped; it is on the medium when this returns.
+    async fn keep_tripped(&self) -> anyhow::Result<()> {
+        let file = self.tripped.lock().await;
+        let tripped = self.all.iter().filter(|item| item.is_manual() && item.state().tripped);
+        let names: Tripped = tripped.map(|item| item.spec.name.clone()).collect();
+        let file = Arc::clone(&file);
+        // Syncing takes as long as flash takes; the readings go on meanwhile.
+        Ok(tokio::task::spawn_blocking(move || file.store(&names)).await??)
     }
 }
 
@@ -292,6 +330,25 @@ mod tests {
         let expected =
             [None, shown(true, fine), shown(true, broken), shown(true, broken), shown(false, fine)];
         assert_eq!(views(&supply(), &seen), expected);
+    }
+
+    #[test]
+    fn a_supply_that_replaces_a_broken_one_is_whole_until_its_own_alarms_say_otherwise() {
+        let broken = Seen::Alarms(Some(Health { broken: true, input_lost: true }));
+        let seen = [
+            Seen::Line(true),
+            broken,
+            Seen::Line(false),
+            // The thread looks on.
+            broken,
+            Seen::Line(true),
+            Seen::Alarms(None),
+            broken,
+        ];
+        let views = views(&supply(), &seen).into_iter().flatten();
+        let shown: Vec<_> = views.map(|view| (view.present, view.health.broken)).collect();
+        let (whole, failed, out) = ((true, false), (true, true), (false, false));
+        assert_eq!(shown, [failed, out, out, whole, whole, failed]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ const TYPE: u8 = 0x2F;
 const THRESHOLDS: u8 = 0x27;
 const PROVIDER: &str = "xyz.openbmc_project.FerriteSensor";
 const PSU: &str = "/xyz/openbmc_project/inventory/system/powersupply/PSU1";
-const LID: &str = "/xyz/openbmc_project/chassis/Lid";
+const LID: &str = "/xyz/openbmc_project/Chassis/Lid";
 
 /// A board whose snapshot follows what happens to items.
 struct World {
