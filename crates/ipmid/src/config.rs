@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use ipmi_wire::command::app::{DeviceId, DeviceSupport};
 use serde::Deserialize;
 
-use crate::{fru::FruFile, sensors::Contains};
+use crate::{
+    fru::FruFile,
+    sensors::{Contains, OemRecord, Vendor},
+};
 
 /// The settings; each has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -17,10 +20,20 @@ pub struct Config {
     pub fru: Vec<FruFile>,
     /// What the board is made of, `[[contains]]`.
     pub contains: Vec<Contains>,
+    /// Sensor data records of the vendor's own, `[[oem_record]]`.
+    #[serde(rename = "oem_record")]
+    pub oem_records: Vec<OemRecord>,
     /// Devices that Send Message reaches, `[[ipmb]]`.
     pub ipmb: Vec<IpmbDevice>,
     /// Devices that Master Write-Read reaches, `[[i2c]]`.
     pub i2c: Vec<I2cDevice>,
+}
+
+impl Config {
+    /// What the vendor says of the board.
+    pub fn vendor(&self) -> Vendor {
+        Vendor { contains: self.contains.clone(), oem_records: self.oem_records.clone() }
+    }
 }
 
 /// A controller on an IPMB that ipmbbridge knows.
@@ -191,6 +204,8 @@ mod tests {
         let Contains { entity, instance, parts } = &example.contains[0];
         let cpu = |instance| Part { entity: 3, instance };
         assert_eq!((*entity, *instance, parts), (7, 1, &vec![cpu(1), cpu(2)]));
+        let oem = serde_json::json!({ "manufacturer": 0, "data": [1, 2, 3] });
+        assert_eq!(example.oem_records, [serde_json::from_value(oem).unwrap()]);
         assert_eq!(example.ipmb, [IpmbDevice { channel: 0, address: 0x2C, device: 1 }]);
         let i2c = &example.i2c[0];
         assert_eq!((i2c.bus, i2c.address, i2c.write, i2c.read), (2, 0x50, 1, 32));

@@ -50,7 +50,7 @@ async fn run(context: Context) -> anyhow::Result<()> {
     let restrictions = restrictions_file.load()?.unwrap_or_default();
     let kept = Arc::new(Kept::new(host, restrictions));
     let sensor_files = SensorFiles::in_directory(&context.state_path("")?);
-    let sensors = DbusSensors::new(sensor_files, frus.clone(), config.contains.clone());
+    let sensors = DbusSensors::new(sensor_files, frus.clone(), config.vendor());
     let settings = Settings {
         sensors: sensors.clone(),
         frus,

@@ -44,7 +44,7 @@ const FIRST_RECORD: u16 = 0x0200;
 /// How many entities a record has room for.
 const PER_RECORD: usize = 4;
 /// How many records there may be at most; the next IDs are others'.
-const MOST_RECORDS: usize = 0x0E00;
+const MOST_RECORDS: usize = 0x0D00;
 
 /// The records of a board with these FRU devices.
 pub(super) fn records(frus: &[FruDevice], contains: &[Contains]) -> Vec<Record> {

@@ -18,6 +18,7 @@ mod numbers;
 mod reading;
 mod record;
 mod snapshot;
+mod vendor;
 mod watch;
 
 pub(crate) use added::MOST_ADDED;
@@ -33,6 +34,7 @@ pub use numbers::{Address, Numbers};
 pub use reading::{Reading, Status};
 pub(crate) use snapshot::record_of;
 pub use snapshot::{Record, Sensor, Snapshot};
+pub use vendor::{OemRecord, Vendor};
 pub use watch::{DbusSensors, SensorFiles};
 
 /// How many sensors a snapshot holds; more are passed over, with a warning.

@@ -12,8 +12,8 @@ use std::{
 use bmc_dbus::{discovery::Event, discrete::ROOTS, names::sensors as names};
 
 use super::{
-    AddedRecords, Contains, Discrete, Facts, History, MAX_SENSORS, Numbers, RecordChange, RecordRefused,
-    Sensor, Snapshot,
+    AddedRecords, Discrete, Facts, History, MAX_SENSORS, Numbers, RecordChange, RecordRefused, Sensor,
+    Snapshot, Vendor,
     added::Changed,
     associations,
     discrete::own_sensors,
@@ -22,6 +22,7 @@ use super::{
     names::Names,
     reading::{Provider, ReadingCell},
     snapshot::locators,
+    vendor,
 };
 use crate::platform::inventory::FruDevice;
 
@@ -38,7 +39,7 @@ pub struct Model {
     items: [Items; ROOTS.len()],
     frus: Vec<FruDevice>,
     /// What its vendor says that the board is made of.
-    contains: Vec<Contains>,
+    vendor: Vendor,
     added: AddedRecords,
     history: History,
     /// Whether a client was shown records before they were settled.
@@ -68,10 +69,10 @@ impl Model {
         Self { added: added.checked(), history, ..self }
     }
 
-    /// The same of a board that is made of this.
+    /// The same of a board of which the vendor says this.
     #[must_use]
-    pub fn with_parts(self, contains: Vec<Contains>) -> Self {
-        Self { contains, ..self }
+    pub fn with_vendor(self, vendor: Vendor) -> Self {
+        Self { vendor, ..self }
     }
 
     /// When the repository changed.
@@ -263,7 +264,8 @@ impl Model {
         let sensors = sensors.collect();
         discrete.extend(self.discrete_items(&mut id_strings));
         let mut board = locators(&self.frus);
-        board.extend(associations::records(&self.frus, &self.contains));
+        board.extend(associations::records(&self.frus, &self.vendor.contains));
+        board.extend(vendor::records(&self.vendor.oem_records));
         let mut snapshot = Snapshot::new(&self.current, sensors, discrete, &board, &self.added);
         if self.incomplete_shown.swap(false, Ordering::Relaxed) {
             self.history.incomplete_shown();

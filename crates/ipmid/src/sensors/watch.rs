@@ -20,8 +20,8 @@ use tokio::sync::watch;
 use zbus::{Connection, Variant};
 
 use super::{
-    AddedRecords, Contains, History, Hysteresis, Model, Numbers, RecordChange, RecordRefused, Sensor,
-    Snapshot, Threshold,
+    AddedRecords, History, Hysteresis, Model, Numbers, RecordChange, RecordRefused, Sensor, Snapshot,
+    Threshold, Vendor,
 };
 use crate::{
     platform::{
@@ -94,12 +94,12 @@ fn load<T: serde::de::DeserializeOwned + Default>(file: &StateFile<T>, what: &st
 }
 
 impl DbusSensors {
-    /// No sensors yet, on a board that is made of `contains`.
-    pub fn new(files: SensorFiles, inventory: Arc<dyn Inventory>, contains: Vec<Contains>) -> Self {
+    /// No sensors yet, on a board of which the vendor says this.
+    pub fn new(files: SensorFiles, inventory: Arc<dyn Inventory>, vendor: Vendor) -> Self {
         let numbers = load(&files.numbers, "sensor numbers are given anew");
         let added = load(&files.added, "sensor data records that clients added are lost");
         let history = load(&files.history, "changes of the sensor data records are counted anew");
-        let model = Model::new(numbers).with_records(added, history.clone()).with_parts(contains);
+        let model = Model::new(numbers).with_records(added, history.clone()).with_vendor(vendor);
         let shared = Shared {
             model: Mutex::new(model),
             current: RwLock::default(),

@@ -7,7 +7,7 @@ use system_tests::PrivateBus;
 use tokio::time::{Duration, timeout};
 
 use super::*;
-use crate::sensors::SensorFiles;
+use crate::sensors::{SensorFiles, Vendor};
 
 mod host;
 
@@ -18,7 +18,7 @@ fn settings() -> Settings {
     // Never written to: no sensor comes on these buses.
     let files = SensorFiles::in_directory(std::path::Path::new("/nonexistent"));
     Settings {
-        sensors: DbusSensors::new(files, Arc::new(FruFiles::default()), Vec::new()),
+        sensors: DbusSensors::new(files, Arc::new(FruFiles::default()), Vendor::default()),
         frus: Arc::default(),
         config: Config::default(),
         guids: Guids::default(),

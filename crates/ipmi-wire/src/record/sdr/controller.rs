@@ -96,8 +96,10 @@ pub struct Oem {
     pub data: Vec<u8>,
 }
 
-/// The most bytes of [`Oem::data`]: what a record has room for.
-const DATA_MAX: usize = super::MAX_LENGTH - super::HEADER_LENGTH - 3;
+impl Oem {
+    /// The most bytes of [`Oem::data`]: what a record has room for.
+    pub const DATA_MAX: usize = super::MAX_LENGTH - super::HEADER_LENGTH - 3;
+}
 
 impl RecordBody for Oem {
     const TYPE: u8 = 0xC0;
@@ -108,7 +110,7 @@ impl RecordBody for Oem {
 
     fn encode_body(&self, out: &mut Vec<u8>) {
         out.extend(self.manufacturer);
-        out.extend(self.data.iter().take(DATA_MAX));
+        out.extend(self.data.iter().take(Self::DATA_MAX));
     }
 
     fn decode_body(record_id: u16, reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {

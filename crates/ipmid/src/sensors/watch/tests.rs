@@ -86,7 +86,7 @@ async fn provider(bus: &PrivateBus, count: usize) -> Connection {
 /// Sensors that follow the bus, in a task.
 async fn follow(bus: &PrivateBus, dir: &tempfile::TempDir) -> DbusSensors {
     let files = SensorFiles::in_directory(dir.path());
-    let sensors = DbusSensors::new(files, Arc::new(FruFiles::default()), Vec::new());
+    let sensors = DbusSensors::new(files, Arc::new(FruFiles::default()), Vendor::default());
     let (follower, connection) = (sensors.clone(), connect(bus).await);
     tokio::spawn(async move { follower.follow(&connection).await });
     sensors
@@ -198,7 +198,7 @@ async fn a_write_to_a_provider_that_left_is_an_absence_and_to_a_sensor_that_was_
 const OEM: [u8; 9] = [0, 0, 0x51, 0xC0, 4, 1, 2, 3, 9];
 
 fn without_a_bus(directory: &Path) -> DbusSensors {
-    DbusSensors::new(SensorFiles::in_directory(directory), Arc::new(FruFiles::default()), Vec::new())
+    DbusSensors::new(SensorFiles::in_directory(directory), Arc::new(FruFiles::default()), Vendor::default())
 }
 
 #[tokio::test]
