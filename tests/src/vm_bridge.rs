@@ -47,9 +47,11 @@ fn serve(stream: UnixStream, host: &mut KcsHost) -> Result<()> {
     stream.set_read_timeout(Some(LOOK))?;
     let (mut stream, mut decoder) = (BufReader::new(stream), Decoder::default());
     let mut attention = false;
-    say(&stream, Control::Version(VERSION))?;
-    say(&stream, Control::NoAttention)?;
-    say(&stream, Control::DisableInterrupt)?;
+    for control in [Control::Version(VERSION), Control::NoAttention, Control::DisableInterrupt] {
+        if !say(&stream, control)? {
+            return Ok(());
+        }
+    }
     loop {
         let mut byte = [0];
         match stream.read(&mut byte) {
@@ -59,17 +61,23 @@ fn serve(stream: UnixStream, host: &mut KcsHost) -> Result<()> {
                 let wanted = host.attention()?;
                 if wanted != attention {
                     attention = wanted;
-                    say(&stream, if wanted { Control::Attention } else { Control::NoAttention })?;
+                    let control = if wanted { Control::Attention } else { Control::NoAttention };
+                    if !say(&stream, control)? {
+                        return Ok(());
+                    }
                 }
                 continue;
             }
+            Err(error) if is_off(&error) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
         if let Some(Frame::Message { id, message }) = decoder.push(byte[0]) {
             let response = transfer(host, &message)?;
             let mut bytes = Vec::new();
             emit_message(id, &response, &mut bytes);
-            stream.get_mut().write_all(&bytes)?;
+            if !send(&stream, &bytes)? {
+                return Ok(());
+            }
         }
     }
 }
@@ -92,8 +100,22 @@ fn transfer(host: &mut KcsHost, message: &[u8]) -> Result<Vec<u8>> {
     })
 }
 
-fn say(stream: &BufReader<UnixStream>, control: Control) -> io::Result<()> {
+/// Whether the machine is still there to hear it.
+fn say(stream: &BufReader<UnixStream>, control: Control) -> io::Result<bool> {
     let mut bytes = Vec::new();
     control.emit(&mut bytes);
-    stream.get_ref().write_all(&bytes)
+    send(stream, &bytes)
+}
+
+/// Whether the machine is still there to take them.
+fn send(stream: &BufReader<UnixStream>, bytes: &[u8]) -> io::Result<bool> {
+    match stream.get_ref().write_all(bytes) {
+        Err(error) if is_off(&error) => Ok(false),
+        sent => sent.map(|()| true),
+    }
+}
+
+/// A machine that is switched off while it has not read everything leaves a reset, or a pipe without an end.
+fn is_off(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
