@@ -1,10 +1,10 @@
 //! Records of every kind, put into the log by a client, and what ipmitool and FreeIPMI say of them; what both can do with the log.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, time::Duration};
 
-use system_tests::event_log::add_events;
+use system_tests::event_log::{Claims, add_events};
 
-use crate::support::{Answer, Running, eventually, freeipmi, login, shared};
+use crate::support::{Answer, Running, crash, eventually, freeipmi, login, shared, start_again};
 
 /// A record, and the words that each client has for it.
 struct Injected {
@@ -221,4 +221,26 @@ fn a_log_that_is_filled_refuses_one_more_and_has_every_record_that_was_answered_
     assert_eq!(added.latencies.len(), 4000);
     let again = entries(&stack);
     assert!((300..400).contains(&again), "{again} after it was full once");
+}
+
+#[test]
+fn what_was_answered_is_in_the_log_once_however_often_seld_is_killed_meanwhile() {
+    let stack = Running::start();
+    let client = || login(&stack, stack.description.port);
+    let (login, line) = (client(), crash(&stack, "seld"));
+    let mut seld = start_again(&stack, &line);
+    let adding = std::thread::spawn(move || Claims::of_events(&login, 3000));
+    let mut killed = 0;
+    while !adding.is_finished() {
+        // Long enough to start and to take some events.
+        std::thread::sleep(Duration::from_millis(400));
+        // A kill.
+        drop(seld);
+        killed += 1;
+        seld = start_again(&stack, &line);
+    }
+    let claims = adding.join().unwrap().unwrap();
+    let answered = claims.answered();
+    claims.check(&client()).unwrap();
+    assert!(killed > 2 && (500..3000).contains(&answered), "killed {killed} times, answered {answered}");
 }

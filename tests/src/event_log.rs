@@ -58,11 +58,71 @@ pub fn add_events(login: &Login, sessions: usize, count: usize) -> Result<Added>
             ensure!(records.len() + REMARKS >= room, "the log of {room} is full with {}", records.len());
             refuses_one_more(first)?;
         }
-        check(first, &records)?;
+        check(first, &records, Vec::new())?;
         number += records.len();
     }
     open.into_iter().try_for_each(Session::close)?;
     Ok(added)
+}
+
+/// What the log is to have after events were added while its daemon was ended again and again.
+#[derive(Debug, Default)]
+pub struct Claims {
+    answered: Records,
+    /// Events that got no answer, or another one than that they are in the log: they may be there or not.
+    unsure: Vec<[u8; 16]>,
+}
+
+impl Claims {
+    /// Clears the log and adds `count` events one by one, each once, whatever becomes of it.
+    ///
+    /// # Errors
+    /// A log that is not there for a minute, or gives an ID twice.
+    pub fn of_events(login: &Login, count: usize) -> Result<Self> {
+        let mut session = Session::open(login)?;
+        until_served(|| clear(&mut session))?;
+        let mut claims = Self::default();
+        for number in 0..count {
+            let record = event(number);
+            match ask(&mut session, 0x44, &record) {
+                Ok((0, answer)) => {
+                    let id =
+                        answer.try_into().ok().map(u16::from_le_bytes).context("an ID of another size")?;
+                    ensure!(claims.answered.insert(id, record).is_none(), "ID {id:04X}h was given twice");
+                }
+                Ok(_) | Err(_) => claims.unsure.push(record),
+            }
+        }
+        session.close()?;
+        Ok(claims)
+    }
+
+    /// How many events were answered with their ID.
+    pub fn answered(&self) -> usize {
+        self.answered.len()
+    }
+
+    /// Holds the log against this.
+    ///
+    /// # Errors
+    /// A record that was answered is not there under its ID, or a record is there twice or of no event.
+    pub fn check(self, login: &Login) -> Result<()> {
+        let mut session = Session::open(login)?;
+        until_served(|| done(&mut session, 0x40, &[]))?;
+        check(&mut session, &self.answered, self.unsure)?;
+        session.close()
+    }
+}
+
+/// Tries for a minute at most.
+fn until_served<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        match work() {
+            Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(100)),
+            result => return result,
+        }
+    }
 }
 
 /// Adds the events with these numbers, on all sessions at once, until the log is full.
@@ -152,8 +212,8 @@ fn is_remark(record: &[u8]) -> bool {
     record.get(5) == Some(&BMC) && record.get(8) == Some(&EVENT_LOGGING)
 }
 
-/// Reads all records and holds them against `wanted`.
-fn check(session: &mut Session, wanted: &Records) -> Result<()> {
+/// Reads all records and holds them against `wanted`; each of `unsure` may be there as well.
+fn check(session: &mut Session, wanted: &Records, mut unsure: Vec<[u8; 16]>) -> Result<()> {
     let mut left = wanted.clone();
     let mut next = 0;
     while next != NO_RECORD {
@@ -167,10 +227,14 @@ fn check(session: &mut Session, wanted: &Records) -> Result<()> {
         if is_remark(record) {
             continue;
         }
-        let answered = left.remove(&id).with_context(|| format!("nobody was told of record {id:04X}h"))?;
         // Its type, and all after its time.
-        let same = record.first() == answered.get(2) && record.get(5..) == answered.get(7..);
-        ensure!(same, "record {id:04X}h is {record:02X?}, not {answered:02X?}");
+        let is = |asked: &[u8; 16]| record.first() == asked.get(2) && record.get(5..) == asked.get(7..);
+        if let Some(answered) = left.remove(&id) {
+            ensure!(is(&answered), "record {id:04X}h is {record:02X?}, not {answered:02X?}");
+        } else {
+            let asked = unsure.iter().position(is);
+            unsure.swap_remove(asked.with_context(|| format!("nobody was told of record {id:04X}h"))?);
+        }
     }
     ensure!(left.is_empty(), "{} records that were answered are not there", left.len());
     Ok(())

@@ -8,7 +8,7 @@ use std::{
 
 use super::Running;
 
-/// A process that a test started in place of one of the stack's; ends with this.
+/// A process that a test started in place of one of the stack's; killed with this.
 pub(crate) struct Started {
     process: Child,
     log: PathBuf,
