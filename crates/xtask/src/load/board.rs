@@ -10,6 +10,8 @@ use crate::workspace;
 /// A TMP75 has three address pins: eight of them fit on a bus.
 const PER_BUS: usize = 8;
 const FIRST_BUS: usize = 10;
+/// An entity's instances that are the system's; those behind them are a device's own (v2.0§39.1).
+const INSTANCES: usize = 0x5F;
 const FIRST_ADDRESS: usize = 0x48;
 
 /// How the host's serial console behaves, and who may watch it.
@@ -88,7 +90,7 @@ fn described(number: usize) -> Value {
     let threshold = |direction: &str, severity: u8, value: f64| json!({"Direction": direction, "Severity": severity, "Value": value});
     json!({
         "Name": format!("Drive{number}_Temp"), "Type": "TMP75", "Bus": bus, "Address": format!("{address:#x}"),
-        "EntityId": 4, "EntityInstance": number + 1, "PowerState": "Always",
+        "EntityId": 4, "EntityInstance": number % INSTANCES + 1, "PowerState": "Always",
         "Thresholds": [
             threshold("greater than", 0, 60.0), threshold("greater than", 1, 65.0), threshold("greater than", 4, 70.0),
             threshold("less than", 0, 5.0), threshold("less than", 1, 0.0),
