@@ -157,6 +157,7 @@ pub fn main(daemon: &Daemon, arguments: impl IntoIterator<Item = OsString>) -> E
             return ExitCode::from(2);
         }
     };
+    crate::memory::share_one_heap();
     journal::init(daemon.name, arguments.log_level);
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
     let runtime = match runtime {

@@ -12,6 +12,21 @@ pub(crate) async fn give_back_after_start() {
     trim();
 }
 
+/// Has threads share the one heap. The C library gives each a heap of its own where it may, for allocations in parallel that no daemon
+/// has so many of. Measured with 100 sensors: 0.3 MiB over all daemons, most of it sensord's.
+#[cfg(target_env = "gnu")]
+#[allow(unsafe_code, reason = "the C library has no other way to ask for it")]
+pub(crate) fn share_one_heap() {
+    // SAFETY: mallopt(3) takes two numbers; no thread has been started yet.
+    unsafe {
+        nix::libc::mallopt(nix::libc::M_ARENA_MAX, 1);
+    }
+}
+
+/// Other C libraries have one.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) fn share_one_heap() {}
+
 #[cfg(target_env = "gnu")]
 #[allow(unsafe_code, reason = "the C library has no other way to ask for it")]
 fn trim() {
