@@ -69,8 +69,14 @@ pub(crate) fn write(dir: &Path, sensors: usize, console: Console) -> anyhow::Res
     Ok(())
 }
 
+/// Entries that have states and no readings.
+const DISCRETE: [&str; 2] = ["XeonCPU", "ChassisIntrusionSensor"];
+
 /// How many sensors an entry stands for: one for each label of a power supply, one for each name of a chip, a fan's PWM too.
 fn sensors_of(entry: &Value) -> usize {
+    if entry["Type"].as_str().is_some_and(|kind| DISCRETE.contains(&kind)) {
+        return 0;
+    }
     match entry["Labels"].as_array() {
         Some(labels) => labels.len(),
         None => [&entry["Name"], &entry["Name1"], &entry["Connector"]["PwmName"]]

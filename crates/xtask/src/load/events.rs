@@ -14,8 +14,10 @@ use serde_json::json;
 use super::{Bench, millions, report::Target, usage};
 use crate::workspace;
 
-/// As many as fit, as delivered.
-const RECORDS: u32 = 3639;
+/// Almost as many as fit as delivered: the log says in records of its own that it was cleared, is almost full, and is full.
+const RECORDS: u32 = 3636;
+/// Those records, at most.
+const REMARKS: u32 = 3;
 /// Where the daemons' executable is run with no bus at all.
 const NO_BUS: &str = "unix:path=/nonexistent";
 
@@ -51,7 +53,7 @@ impl Bench<'_> {
         let listed = workspace::output(&mut self.ipmitool(&["sel", "list"]))?.lines().count();
         let elapsed = start.elapsed().as_secs_f64() * 1e3;
         let used = usage::growth(&before, &usage::cpu_ns(&self.servers)?);
-        ensure!(u32::try_from(listed) == Ok(RECORDS), "sel list has {listed} records of {RECORDS}");
+        is_the_log(listed)?;
         let each = millions(used.values().sum()) * 1e3 / f64::from(RECORDS);
         let what = format!("sel list of {RECORDS}");
         self.record.figures.add(format!("{what}: server CPU a record"), "us", Target::AtMost(100.0), each);
@@ -71,12 +73,21 @@ impl Bench<'_> {
         fs::remove_dir_all(&copy)?;
         let told = line.split_once(OPEN).and_then(|(_, told)| told.split_once(" records in "));
         let (records, time) = told.with_context(|| format!("seld says `{line}`"))?;
-        ensure!(records.parse() == Ok(RECORDS), "seld found {records} records of {RECORDS}");
+        is_the_log(records.parse()?)?;
         let microseconds: f64 = time.split(' ').next().unwrap_or_default().parse()?;
         let what = format!("opening a log of {RECORDS}");
         self.record.figures.add(what, "ms", Target::AtMost(50.0), microseconds / 1e3);
         Ok(())
     }
+}
+
+fn is_the_log(records: usize) -> anyhow::Result<()> {
+    let all = RECORDS..=RECORDS + REMARKS;
+    ensure!(
+        u32::try_from(records).is_ok_and(|records| all.contains(&records)),
+        "{records} records of {RECORDS}"
+    );
+    Ok(())
 }
 
 /// What a seld of these directories says of its log.
