@@ -93,12 +93,16 @@ impl Running {
         self.ipmitool().ok("sel clear");
         let remark = self.ipmitool().ok("sel list").stdout;
         assert!(remark.contains("Log area reset/cleared"), "{remark}");
-        // Beside it, what was on its way when the log was cleared.
-        for line in remark.lines() {
-            let id = line.split('|').next().unwrap().trim();
-            self.ipmitool().ok(&format!("sel delete 0x{id}"));
-        }
-        assert_eq!(self.ipmitool().ok("sel info").field("Entries"), "0");
+        // Beside it, what was on its way when the log was cleared, until nothing comes any more.
+        let mut empty_before = false;
+        eventually("the log to stay empty", || {
+            for line in self.ipmitool().ok("sel list").stdout.lines().filter(|line| line.contains('|')) {
+                let id = line.split('|').next().unwrap().trim();
+                self.ipmitool().ok(&format!("sel delete 0x{id}"));
+            }
+            let empty = self.ipmitool().ok("sel info").field("Entries") == "0";
+            std::mem::replace(&mut empty_before, empty) && empty
+        });
     }
 
     /// Waits until the board's state is as wanted.
