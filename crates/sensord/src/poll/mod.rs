@@ -21,47 +21,46 @@ use crate::{
     station::{Station, now},
 };
 use schedule::Schedule;
-use worker::{Job, Outcome, Outcomes, Worker};
+use worker::{Job, Outcome, Workers};
 
 /// How often `Heartbeat` is told at most.
 const BEAT: Duration = Duration::from_secs(5);
+/// How long a bus waits for a thread that is busy with another before it gets one of its own.
+const PATIENCE: Duration = Duration::from_millis(20);
 
-/// The workers of all buses.
+/// All buses, and who reads them.
 #[derive(Debug)]
 pub(crate) struct Buses {
     buses: Vec<Bus>,
     /// Bus and member number of each sensor.
     places: Vec<(usize, usize)>,
-    outcomes: Arc<Outcomes>,
+    workers: Workers,
 }
 
 #[derive(Debug)]
 struct Bus {
     name: String,
-    worker: Worker,
     /// The sensors of its members.
     sensors: Vec<usize>,
 }
 
 impl Buses {
-    /// Starts a worker for each bus that `specs` name.
+    /// Makes ready to read the buses that `specs` name.
     pub(crate) fn start(specs: &[SensorSpec], hardware: &Hardware) -> io::Result<Self> {
         let mut by_bus: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (index, spec) in specs.iter().enumerate() {
             by_bus.entry(spec.place.bus()).or_default().push(index);
         }
-        let outcomes = Arc::new(Outcomes::default());
         let mut places = vec![(0, 0); specs.len()];
-        let mut buses = Vec::new();
+        let (mut buses, mut members) = (Vec::new(), Vec::new());
         for (number, (name, sensors)) in by_bus.into_iter().enumerate() {
             for (member, sensor) in sensors.iter().enumerate() {
                 places[*sensor] = (number, member);
             }
-            let members = sensors.iter().map(|sensor| hardware.open(&specs[*sensor].place)).collect();
-            let worker = Worker::start(&name, number, members, outcomes.clone())?;
-            buses.push(Bus { name, worker, sensors });
+            members.push(sensors.iter().map(|sensor| hardware.open(&specs[*sensor].place)).collect());
+            buses.push(Bus { name, sensors });
         }
-        Ok(Self { buses, places, outcomes })
+        Ok(Self { buses, places, workers: Workers::start(members)? })
     }
 
     /// How many buses there are.
@@ -71,12 +70,13 @@ impl Buses {
 
     /// Writes `value` to the attribute of sensor `index`.
     pub(crate) async fn write(&self, index: usize, value: i64, deadline: Duration) -> Result<(), String> {
-        let place = self.places.get(index).and_then(|(bus, member)| Some((self.buses.get(*bus)?, *member)));
-        let (bus, member) = place.ok_or("no such sensor")?;
+        let (number, member) = *self.places.get(index).ok_or("no such sensor")?;
+        let bus = self.buses.get(number).ok_or("no such sensor")?;
         let (done, result) = oneshot::channel();
-        bus.worker
-            .give(Job::Write { member, value, done })
+        self.workers
+            .give(number, Job::Write { member, value, done })
             .map_err(|_| format!("bus {} has too much to do", bus.name))?;
+        self.workers.hurry();
         match tokio::time::timeout(deadline, result).await {
             Ok(result) => result.unwrap_or_else(|_| Err(format!("bus {} has ended", bus.name))),
             Err(_) => Err(format!("bus {} has not answered within {deadline:?}", bus.name)),
@@ -97,11 +97,12 @@ pub(crate) async fn run(
         poller.collect().await;
         poller.find_hung().await;
         poller.hand_out().await;
+        poller.hurry();
         poller.beat().await;
         let wake = poller.wake_at();
         tokio::select! {
             () = tokio::time::sleep_until(wake.into()) => {}
-            () = poller.station.buses.outcomes.ready() => {}
+            () = poller.station.buses.workers.done() => {}
             () = changed(&mut host) => {
                 let power = *host.borrow_and_update();
                 poller.set_power(power).await;
@@ -132,13 +133,15 @@ struct Poller {
     schedule: Schedule,
     progress: Vec<Progress>,
     last_beat: Option<Instant>,
+    /// When to see whether a bus still waits for a thread.
+    look: Option<Instant>,
 }
 
 impl Poller {
     fn new(station: Arc<Station>, deadline: Duration) -> Self {
         let schedule = Schedule::new(Instant::now(), station.sensors.iter().map(|handle| handle.spec.poll));
         let progress = vec![Progress::default(); station.buses.len()];
-        Self { station, deadline, schedule, progress, last_beat: None }
+        Self { station, deadline, schedule, progress, last_beat: None, look: None }
     }
 
     /// When there is something to do without anything having come back.
@@ -149,14 +152,15 @@ impl Poller {
             .filter(|progress| !progress.hung)
             .filter_map(|progress| progress.waiting_since.map(|since| since + self.deadline));
         // Without sensors there is only the heartbeat.
-        deadlines.chain(self.schedule.next()).min().unwrap_or_else(|| Instant::now() + BEAT)
+        deadlines.chain(self.schedule.next()).chain(self.look).min().unwrap_or_else(|| Instant::now() + BEAT)
     }
 
     /// Takes what has come back.
     async fn collect(&mut self) {
         let station = self.station.clone();
-        for outcome in station.buses.outcomes.take() {
+        for outcome in station.buses.workers.take() {
             match outcome {
+                Outcome::Begun { bus, at } => self.came_back(bus, at),
                 Outcome::Sampled { bus, member, taken, sample, why } => {
                     self.came_back(bus, taken.at);
                     if let Some(sensor) = station.buses.buses.get(bus).and_then(|bus| bus.sensors.get(member))
@@ -173,7 +177,7 @@ impl Poller {
         }
     }
 
-    /// A read came back, so that the bus is alive however long its batch takes.
+    /// A bus was taken up or a read came back, so that the bus is alive however long its batch takes.
     fn came_back(&mut self, bus: usize, at: Instant) {
         let Some(progress) = self.progress.get_mut(bus) else { return };
         if let Some(since) = &mut progress.waiting_since {
@@ -225,9 +229,20 @@ impl Poller {
             }
         }
         for (bus, members) in batches {
-            if self.station.buses.buses[bus].worker.give(Job::Read(members)).is_ok() {
+            if self.station.buses.workers.give(bus, Job::Read(members)).is_ok() {
                 self.progress[bus].waiting_since = Some(Instant::now());
             }
+            self.look = Some(Instant::now());
+        }
+    }
+
+    /// Has waiting buses read: by one thread at first, by one more each time that some have not come to their turn.
+    fn hurry(&mut self) {
+        let (now, workers) = (Instant::now(), &self.station.buses.workers);
+        match self.look {
+            Some(look) if look <= now => self.look = workers.hurry().then(|| now + PATIENCE),
+            Some(_) if !workers.are_behind() => self.look = None,
+            _ => {}
         }
     }
 
