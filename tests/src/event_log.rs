@@ -166,8 +166,11 @@ fn done(session: &mut Session, command: u8, data: &[u8]) -> Result<Vec<u8>> {
 /// A system event of a remote console's that tells `number`.
 fn event(number: usize) -> [u8; 16] {
     const SOFTWARE: u8 = 0x41;
-    let [a, b, c, d, ..] = number.to_le_bytes();
-    [0, 0, 0x02, 0, 0, 0, 0, SOFTWARE, 0, 0x04, 0xC0, a, 0x6F, b, c, d]
+    const TEMPERATURE: u8 = 0x01;
+    const THRESHOLD: u8 = 0x01;
+    const TOO_HIGH: u8 = 0x59;
+    let [a, b, c, ..] = number.to_le_bytes();
+    [0, 0, 0x02, 0, 0, 0, 0, SOFTWARE, 0, 0x04, TEMPERATURE, a, THRESHOLD, TOO_HIGH, b, c]
 }
 
 /// Adds an event; `None` where the log is full.

@@ -32,8 +32,10 @@ use alarms::Alarms;
 use host::Host;
 use items::Items;
 
-/// Events that wait for ipmid, and how many make a crowd in which none waits longer.
-const WAITING: usize = 1024;
+/// Events that wait for ipmid: a storm on a board of a thousand sensors, several times over. It takes memory only while one is there,
+/// unlike the rings of the bus connection, which must not fill: while one is full, no answer of ipmid's comes through either.
+const WAITING: usize = 8192;
+/// How many make a crowd in which none waits longer.
 const CROWD: usize = 768;
 
 /// The sources of a log. They outlive a connection.

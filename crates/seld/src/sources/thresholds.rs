@@ -1,5 +1,7 @@
 //! Threshold alarms on the bus: sensord's, dbus-sensors' and those of phosphor-dbus-interfaces.
 
+use std::num::NonZeroUsize;
+
 use bmc_dbus::{
     discovery::{managed_objects, providers},
     names::{OPENBMC, sensors as names},
@@ -16,8 +18,10 @@ use super::{
     lock,
 };
 
-/// Signals that may wait; beyond that the bus waits for us.
-const QUEUE: usize = 4096;
+/// Alarms that may wait; beyond that the bus connection waits for us.
+const ALARMS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+/// Names that may come and go meanwhile.
+const OWNERS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
 /// Alarms, and names that come and go.
 pub(super) struct Signals {
@@ -34,7 +38,7 @@ pub(super) async fn subscribe(connection: &Connection) -> zbus::Result<Signals> 
             .interface(format!("{}{level}", names::THRESHOLD_PREFIX))
             .path_namespace(names::ROOT)
             .build()?;
-        signals.push(MessageStream::for_match_rule(rule, connection, QUEUE.try_into().ok()).await?);
+        signals.push(MessageStream::for_match_rule(rule, connection, Some(ALARMS)).await?);
     }
     let owners = MatchRule::builder()
         .msg_type(Type::Signal)
@@ -42,7 +46,7 @@ pub(super) async fn subscribe(connection: &Connection) -> zbus::Result<Signals> 
         .member("NameOwnerChanged")
         .arg0ns(OPENBMC)
         .build()?;
-    let owners = MessageStream::for_match_rule(owners, connection, QUEUE.try_into().ok()).await?;
+    let owners = MessageStream::for_match_rule(owners, connection, Some(OWNERS)).await?;
     Ok(Signals { alarms: select_all(signals), owners })
 }
 
