@@ -3,14 +3,16 @@
 use std::{
     fs::File,
     path::PathBuf,
-    process::{Child, Command},
+    process::{Child, Command, Stdio},
 };
 
 use super::Running;
 
-/// A process that a test started in place of one of the stack's; killed with this.
+/// A process that a test started in place of one of the stack's; killed with this, and with the test process, whose statics nobody drops.
 pub(crate) struct Started {
     process: Child,
+    /// Waits for the end of its input, which is ours, then kills.
+    guard: Child,
     log: PathBuf,
 }
 
@@ -23,6 +25,9 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
+        // The guard first: it must not kill by a number that somebody else may have by then.
+        let _ = self.guard.kill();
+        let _ = self.guard.wait();
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -60,7 +65,9 @@ pub(crate) fn start_as(stack: &Running, daemon: &str, mut command: Command) -> S
     let file = File::create(&log).unwrap();
     command.env("DBUS_SYSTEM_BUS_ADDRESS", &stack.description.bus_address);
     let process = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
-    Started { process, log }
+    let kill = format!("read -r _; kill -KILL {}", process.id());
+    let guard = Command::new("sh").args(["-c", &kill]).stdin(Stdio::piped()).spawn().unwrap();
+    Started { process, guard, log }
 }
 
 /// Crashes a daemon and starts it again after `between`.
