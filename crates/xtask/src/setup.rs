@@ -6,7 +6,7 @@ use anyhow::bail;
 
 use crate::{
     step::step,
-    workspace::{run, which},
+    workspace::{output, run, which},
 };
 
 /// A Debian package and what it is for.
@@ -96,6 +96,14 @@ pub(crate) fn install(packages: &[Package]) -> anyhow::Result<()> {
             install(&names)
         })
     })
+}
+
+/// The version of an installed package.
+///
+/// # Errors
+/// Where dpkg does not know it.
+pub(crate) fn version(package: &Package) -> anyhow::Result<String> {
+    output(Command::new("dpkg-query").args(["--show", "--showformat=${Version}", package.name]))
 }
 
 fn is_installed(package: &str) -> bool {

@@ -68,11 +68,35 @@ pub fn main(arguments: Vec<OsString>) -> Result<()> {
     if over.is_empty() { Ok(()) } else { bail!("{}", over.join("\n")) }
 }
 
+/// What an executable takes of the flash, in bytes.
+pub(crate) struct Weight {
+    /// As it is.
+    pub(crate) stripped: u64,
+    /// Alone in a squashfs.
+    pub(crate) squashfs: u64,
+}
+
+/// Weighs an executable that has no symbols.
+///
+/// # Errors
+/// Where it cannot be read, or mksquashfs fails.
+pub(crate) fn weight(stripped: &Path) -> Result<Weight> {
+    let bytes = fs::metadata(stripped).with_context(|| format!("cannot read {}", stripped.display()))?.len();
+    Ok(Weight { stripped: bytes, squashfs: squashfs(stripped)? })
+}
+
+/// The same of the executable for the AST2600, which is built.
+///
+/// # Errors
+/// Where it does not build.
+pub(crate) fn weight_on_flash() -> Result<Weight> {
+    weight(&ToolRoot::prepare()?.build_ferrite(&AST2600)?.stripped)
+}
+
 /// Prints what the executable for `soc` takes; what to say of it where that is above the budget.
 fn weigh(tools: &ToolRoot, soc: &Soc, budget: Option<&Budget>) -> Result<Option<String>> {
     let executable = tools.build_ferrite(soc)?;
-    let stripped = fs::metadata(&executable.stripped)?.len();
-    let squashfs = squashfs(&executable.stripped)?;
+    let Weight { stripped, squashfs } = weight(&executable.stripped)?;
     println!("ferrite for {} ({})", soc.name, soc.target);
     let rows = [
         ("stripped", stripped, budget.map(|budget| budget.stripped)),
@@ -101,8 +125,8 @@ fn mebibytes(bytes: u64) -> String {
 
 /// The bytes of a file system with `file` alone in it, as OpenBMC's static images compress theirs.
 fn squashfs(file: &Path) -> Result<u64> {
-    let image = file.with_extension("squashfs");
-    let _ = fs::remove_file(&image);
+    let directory = tempfile::tempdir()?;
+    let image = directory.path().join("squashfs");
     let mut command = Command::new("mksquashfs");
     command.arg(file).arg(&image).args([
         "-comp",

@@ -31,12 +31,15 @@ impl Column {
     }
 }
 
-/// One line; each cell has a value for each round.
+/// What one round gave for a cell: one figure, or several of a kind, such as percentiles.
+type Figures = Vec<f64>;
+
+/// One line; each cell has figures for each round.
 #[derive(Debug, Serialize)]
 struct Row {
     what: String,
     unit: &'static str,
-    cells: Vec<(Column, Vec<f64>)>,
+    cells: Vec<(Column, Vec<Figures>)>,
 }
 
 /// All lines in the order they were first measured.
@@ -46,29 +49,34 @@ pub(super) struct Table(Vec<Row>);
 impl Table {
     /// Takes down `value` of this round.
     pub(super) fn add(&mut self, column: Column, what: &str, unit: &'static str, value: f64) {
+        self.add_all(column, what, unit, vec![value]);
+    }
+
+    /// Takes down `figures` of this round, which share a cell.
+    pub(super) fn add_all(&mut self, column: Column, what: &str, unit: &'static str, figures: Figures) {
         let index = self.0.iter().position(|row| row.what == what).unwrap_or_else(|| {
             self.0.push(Row { what: what.to_owned(), unit, cells: Vec::new() });
             self.0.len() - 1
         });
         let Some(row) = self.0.get_mut(index) else { return };
         match row.cells.iter_mut().find(|(its, _)| *its == column) {
-            Some((_, rounds)) => rounds.push(value),
-            None => row.cells.push((column, vec![value])),
+            Some((_, rounds)) => rounds.push(figures),
+            None => row.cells.push((column, vec![figures])),
         }
     }
 
     /// For people: medians.
     pub(super) fn text(&self) -> String {
-        let mut text = format!("{:<52}", "");
+        let mut text = format!("{:<62}", "");
         // Writing to a string does not fail.
         for column in COLUMNS {
-            let _ = write!(text, " {:>18}", column.title());
+            let _ = write!(text, " {:>22}", column.title());
         }
         text.push('\n');
         for row in &self.0 {
-            let _ = write!(text, "{:<52}", format!("{} [{}]", row.what, row.unit));
+            let _ = write!(text, "{:<62}", format!("{} [{}]", row.what, row.unit));
             for column in COLUMNS {
-                let _ = write!(text, " {:>18}", row.median(column).map_or("-".to_owned(), shown));
+                let _ = write!(text, " {:>22}", row.medians(column).unwrap_or("-".to_owned()));
             }
             text.push('\n');
         }
@@ -77,11 +85,16 @@ impl Table {
 }
 
 impl Row {
-    fn median(&self, column: Column) -> Option<f64> {
+    /// The median of each figure.
+    fn medians(&self, column: Column) -> Option<String> {
         let (_, rounds) = self.cells.iter().find(|(its, _)| *its == column)?;
-        let mut rounds = rounds.clone();
-        rounds.sort_unstable_by(f64::total_cmp);
-        rounds.get(rounds.len() / 2).copied()
+        let median = |place: usize| {
+            let mut values: Vec<f64> =
+                rounds.iter().filter_map(|figures| figures.get(place).copied()).collect();
+            values.sort_unstable_by(f64::total_cmp);
+            values.get(values.len() / 2).copied().map(shown)
+        };
+        Some((0..rounds.first()?.len()).filter_map(median).collect::<Vec<_>>().join(" / "))
     }
 }
 
@@ -102,8 +115,12 @@ mod tests {
             table.add(Column::Ferrite17, "command", "us", value);
         }
         table.add(Column::IpmiSim3, "command", "us", 5.0);
+        for value in [3.0, 9.0, 4.0] {
+            table.add_all(Column::Ferrite3, "tail", "us", vec![value, 100.0 * value]);
+        }
         let text = table.text();
-        let words: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
-        assert_eq!(words, ["command", "[us]", "90.0", "-", "5.00"]);
+        let words = |line| text.lines().nth(line).unwrap().split_whitespace().collect::<Vec<_>>();
+        assert_eq!(words(1), ["command", "[us]", "90.0", "-", "5.00"]);
+        assert_eq!(words(2), ["tail", "[us]", "-", "4.00", "/", "400", "-"]);
     }
 }
