@@ -13,6 +13,7 @@ mod journal;
 mod listen;
 mod memory;
 mod state;
+mod utc;
 
 pub use arguments::{Arguments, ArgumentsError};
 pub use bus::keep_connected;
@@ -21,3 +22,4 @@ pub use config::{ConfigError, Located};
 pub use context::{Context, Daemon, RunFuture, Shutdown, main};
 pub use listen::inherited_datagram_sockets;
 pub use state::{StateError, StateFile, replace_file};
+pub use utc::{utc, utc_millis};

@@ -5,8 +5,10 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
+
+use bmc_daemon::utc_millis;
 
 /// A log as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +89,7 @@ impl Log {
     }
 
     fn stamp(&mut self, now: SystemTime, bytes: &[u8]) -> Vec<u8> {
-        let time = format!("[{}] ", utc(now));
+        let time = format!("[{}] ", utc_millis(now.duration_since(UNIX_EPOCH).unwrap_or_default()));
         let mut stamped = Vec::with_capacity(bytes.len() + time.len());
         for &byte in bytes {
             // CR LF is one line end, and a lone CR is a progress bar's.
@@ -127,34 +129,10 @@ fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// ISO 8601 in UTC, to the millisecond.
-fn utc(now: SystemTime) -> String {
-    let since = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    let (year, month, day) = date(days);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
-        second / 3600,
-        second / 60 % 60,
-        second % 60,
-        since.subsec_millis()
-    )
-}
-
-/// The Gregorian date that many days after 1970-01-01. Years begin in March here, so that the leap day ends one.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn log(directory: &Path, size: u64, rotations: u32, timestamps: bool) -> Log {
@@ -206,14 +184,5 @@ mod tests {
         let expected = "[1970-01-01T00:00:00.000Z] one\r\n[1970-01-01T00:00:00.000Z] two\r\n\
                         [2024-02-29T12:34:56.789Z] three\r\n";
         assert_eq!(contents(&log), [expected]);
-    }
-
-    #[test]
-    fn dates_are_those_of_the_calendar() {
-        for (days, expected) in
-            [(0, (1970, 1, 1)), (59, (1970, 3, 1)), (11_016, (2000, 2, 29)), (20_453, (2025, 12, 31))]
-        {
-            assert_eq!(date(days), expected);
-        }
     }
 }

@@ -1,7 +1,8 @@
 //! `ferrite ctl sel`.
 
-use std::{fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _};
+use std::{fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _, time::Duration};
 
+use bmc_daemon::utc;
 use bmc_dbus::sel::{EventLogProxy, NO_RECORD, PageEntry};
 use serde::Serialize;
 use zbus::Connection;
@@ -134,8 +135,8 @@ fn times(records: &[[u8; 16]]) -> Vec<Option<String>> {
         // A later time before is an earlier start of the BMC.
         earlier = earlier.filter(|(_, before)| seconds >= FIRST_TIME || seconds <= *before);
         times.push(Some(match earlier {
-            _ if seconds >= FIRST_TIME => sel_text::utc(seconds),
-            Some((by, _)) => format!("~{}", sel_text::utc(seconds.wrapping_add(by))),
+            _ if seconds >= FIRST_TIME => text_of(seconds),
+            Some((by, _)) => format!("~{}", text_of(seconds.wrapping_add(by))),
             None => format!("+{seconds} s"),
         }));
         if seconds < FIRST_TIME {
@@ -166,6 +167,11 @@ fn render(events: &[Event]) -> String {
     table::render(&HEADER, &events.iter().map(row).collect::<Vec<_>>())
 }
 
+/// A timestamp of the log's as people read it.
+fn text_of(seconds: u32) -> String {
+    utc(Duration::from_secs(seconds.into()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,9 +193,9 @@ mod tests {
             event(0x6000_0010, 9, [0; 3]),
         ];
         let times: Vec<_> = times(&records).into_iter().flatten().collect();
-        let set = sel_text::utc(0x6000_0000);
-        let before = |seconds: u32| format!("~{}", sel_text::utc(0x6000_0000 - seconds));
-        let after = sel_text::utc(0x6000_0010);
+        let set = text_of(0x6000_0000);
+        let before = |seconds: u32| format!("~{}", text_of(0x6000_0000 - seconds));
+        let after = text_of(0x6000_0010);
         assert_eq!(times, ["+500 s".to_owned(), before(50), before(30), before(0), set, after]);
     }
 

@@ -8,26 +8,6 @@ use ipmi_wire::{
     },
 };
 
-/// Seconds since 1970 as RFC 3339 writes them.
-pub(super) fn utc(seconds: u32) -> String {
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = date(days);
-    let (hour, minute) = (second / 3600, second / 60 % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z", second % 60)
-}
-
-/// Year, month and day. Years are counted from March on, so that the leap day is a year's last.
-fn date(days_since_1970: u32) -> (u32, u32, u32) {
-    let days = days_since_1970 + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (era * 400 + year_of_era + u32::from(month <= 2), month, day)
-}
-
 const THRESHOLDS: [&str; 6] = [
     "lower non-critical",
     "lower critical",
@@ -178,19 +158,6 @@ fn what(event: &SystemEvent) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dates_are_right_at_the_ends_of_months_years_and_centuries() {
-        for (seconds, text) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (978_307_199, "2000-12-31T23:59:59Z"),
-            (1_709_164_800, "2024-02-29T00:00:00Z"),
-            (u32::MAX, "2106-02-07T06:28:15Z"),
-        ] {
-            assert_eq!(utc(seconds), text);
-        }
-    }
 
     #[test]
     fn records_are_told_in_words() {

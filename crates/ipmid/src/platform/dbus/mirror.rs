@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     future::ready,
+    num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -19,6 +20,8 @@ use crate::platform::PlatformError;
 
 /// How long a provider may take to tell its properties before it counts as missing.
 const FETCH_DEADLINE: Duration = Duration::from_secs(2);
+/// How many signals of a provider that comes or goes may wait. The bus library reserves their places for each of dozens of subscriptions.
+const SELDOM: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
 /// An interface on an object whose properties are mirrored.
 #[derive(Debug)]
@@ -113,11 +116,11 @@ impl Mirror {
             streams
                 .push(changed.filter_map(move |m| ready(m.ok().map(|m| Event::Changed(place, m)))).boxed());
             let added = interfaces_added(watched)?;
-            let added = MessageStream::for_match_rule(added, &self.connection, None).await?;
+            let added = MessageStream::for_match_rule(added, &self.connection, Some(SELDOM)).await?;
             streams.push(added.map(move |_| Event::Appeared(place)).boxed());
             for service in watched.services {
                 let owner = owner_changed(service)?;
-                let owner = MessageStream::for_match_rule(owner, &self.connection, None).await?;
+                let owner = MessageStream::for_match_rule(owner, &self.connection, Some(SELDOM)).await?;
                 streams.push(owner.map(move |_| Event::Owner(place)).boxed());
             }
         }
