@@ -1,7 +1,7 @@
 //! The system event log.
 
 use std::{
-    collections::HashMap,
+    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -80,6 +80,8 @@ pub struct LogRecord {
 
 /// How many records are fetched at once: a client that reads one reads the next.
 const AHEAD: u16 = 64;
+/// How many clients read side by side without each fetching every record for itself.
+const READERS: usize = 16;
 
 /// The log behind `org.ferrite.EventLog`, with the records that clients will read next.
 pub struct DbusEventLog {
@@ -87,16 +89,35 @@ pub struct DbusEventLog {
     ahead: Arc<Mutex<Ahead>>,
 }
 
-/// Records that were read ahead, by ID. What is fetched while the log changes is not kept.
+/// Records that were read ahead. What is fetched while the log changes is not kept.
 #[derive(Debug, Default)]
 struct Ahead {
-    records: HashMap<u16, LogRecord>,
+    /// As they were fetched; the page that was read last is the last.
+    pages: VecDeque<Vec<LogRecord>>,
     changes: u64,
 }
 
 impl Ahead {
+    fn get(&mut self, id: u16) -> Option<LogRecord> {
+        let found = |page: &Vec<LogRecord>| page.iter().find(|record| record.id == id).copied();
+        let (place, record) =
+            self.pages.iter().enumerate().rev().find_map(|(place, page)| Some((place, found(page)?)))?;
+        if let Some(page) = self.pages.remove(place) {
+            self.pages.push_back(page);
+        }
+        Some(record)
+    }
+
+    /// Keeps a page, for which the one that was not read for longest gives way.
+    fn keep(&mut self, page: Vec<LogRecord>) {
+        if self.pages.len() == READERS {
+            self.pages.pop_front();
+        }
+        self.pages.push_back(page);
+    }
+
     fn forget(&mut self) {
-        self.records.clear();
+        self.pages.clear();
         self.changes = self.changes.wrapping_add(1);
     }
 }
@@ -140,11 +161,12 @@ impl DbusEventLog {
             Ok(LogRecord { id: entry.id, next: entry.next, bytes })
         });
         let records = records.collect::<Result<Vec<_>, PlatformError>>()?;
+        let first = records.first().copied().ok_or(PlatformError::NotPresent);
         let mut ahead = lock(&self.ahead);
         if ahead.changes == changes {
-            ahead.records = records.iter().map(|record| (record.id, *record)).collect();
+            ahead.keep(records);
         }
-        records.first().copied().ok_or(PlatformError::NotPresent)
+        first
     }
 
     fn forget(&self) {
@@ -182,7 +204,7 @@ impl EventLog for DbusEventLog {
     }
 
     fn get(&self, id: u16) -> Pending<'_, LogRecord> {
-        let known = lock(&self.ahead).records.get(&id).copied();
+        let known = lock(&self.ahead).get(id);
         Box::pin(async move {
             match known {
                 Some(record) => Ok(record),
@@ -260,5 +282,27 @@ impl EventLog for DbusEventLog {
         Box::pin(
             async move { self.settings().await?.set_auxiliary_log(log_type, &status).await.map_err(failure) },
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(first: u16) -> Vec<LogRecord> {
+        (first..first + AHEAD).map(|id| LogRecord { id, next: id + 1, bytes: [0; LENGTH] }).collect()
+    }
+
+    #[test]
+    fn readers_do_not_take_each_others_records_away() {
+        let mut ahead = Ahead::default();
+        (0..READERS).for_each(|reader| ahead.keep(page(u16::try_from(reader).unwrap() * AHEAD)));
+        assert_eq!(ahead.get(1).unwrap().next, 2);
+        // One more: whoever has read least lately gives way, which the first is no longer.
+        ahead.keep(page(5000));
+        assert!(ahead.get(2).is_some() && ahead.get(5063).is_some());
+        assert!(ahead.get(AHEAD).is_none());
+        ahead.forget();
+        assert!(ahead.get(2).is_none());
     }
 }

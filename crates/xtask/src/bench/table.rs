@@ -67,16 +67,16 @@ impl Table {
 
     /// For people: medians.
     pub(super) fn text(&self) -> String {
-        let mut text = format!("{:<62}", "");
+        let mut text = format!("{:<68}", "");
         // Writing to a string does not fail.
         for column in COLUMNS {
-            let _ = write!(text, " {:>22}", column.title());
+            let _ = write!(text, " {:>28}", column.title());
         }
         text.push('\n');
         for row in &self.0 {
-            let _ = write!(text, "{:<62}", format!("{} [{}]", row.what, row.unit));
+            let _ = write!(text, "{:<68}", format!("{} [{}]", row.what, row.unit));
             for column in COLUMNS {
-                let _ = write!(text, " {:>22}", row.medians(column).unwrap_or("-".to_owned()));
+                let _ = write!(text, " {:>28}", row.medians(column).unwrap_or("-".to_owned()));
             }
             text.push('\n');
         }
