@@ -5,7 +5,7 @@
 //! that the mapper did not tell of, for a service may publish its objects long after it has its name.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     num::NonZeroUsize,
     pin::Pin,
     sync::Arc,
@@ -96,6 +96,34 @@ struct Owner {
     known: Known,
 }
 
+/// Connections that have names of OpenBMC, as names and owners.
+#[derive(Debug)]
+struct Owners {
+    /// Those that may have objects already.
+    listed: Vec<(String, String)>,
+    /// All, where the mapper says that the others have none yet.
+    unasked: Vec<(String, String)>,
+}
+
+/// What came while the owners were found. Nobody has been listed by then, and a listing has what was told before it.
+#[derive(Debug, Default)]
+struct Meanwhile {
+    names: Vec<Message>,
+    /// Who added objects, which the mapper need not have known of.
+    added: HashSet<String>,
+}
+
+impl Meanwhile {
+    fn heard(&mut self, signal: &Message) {
+        let header = signal.header();
+        if header.member().is_some_and(|member| member == "InterfacesAdded")
+            && let Some(sender) = header.sender()
+        {
+            self.added.insert(sender.to_string());
+        }
+    }
+}
+
 /// How far its objects are known.
 #[derive(Debug)]
 enum Known {
@@ -143,22 +171,35 @@ impl Follow {
             owners: HashMap::new(),
             ready: VecDeque::new(),
         };
-        let bus = DBusProxy::new(connection).await?;
-        let mapped = mapped(connection, root, interface).await;
-        let all = with_owners(&bus, openbmc_names(&bus).await?).await;
-        let (listed, unasked) = match mapped {
-            Some(names) => (with_owners(&bus, names).await, all),
-            None => (all, Vec::new()),
-        };
-        for (name, owner) in listed {
+        let (all, meanwhile) = follow.find(interface).await?;
+        for (name, owner) in all.listed {
             follow.load(name.into(), owner, Duration::ZERO);
         }
-        for (name, owner) in unasked {
-            if !follow.is_own(&owner) {
+        for (name, owner) in all.unasked {
+            if meanwhile.added.contains(&owner) {
+                follow.load(name.into(), owner, Duration::ZERO);
+            } else if !follow.is_own(&owner) {
                 follow.owners.entry(owner).or_insert(Owner { provider: name.into(), known: Known::Unasked });
             }
         }
+        meanwhile.names.iter().for_each(|message| follow.owner_changed(message));
         Ok(follow)
+    }
+
+    /// Finds who is there, and takes the signals that come meanwhile: once their queue is full, no answer comes through either.
+    async fn find(&mut self, interface: &str) -> zbus::Result<(Owners, Meanwhile)> {
+        let (connection, root) = (self.connection.clone(), self.root.clone());
+        let finding = owners(&connection, &root, interface);
+        tokio::pin!(finding);
+        let mut meanwhile = Meanwhile::default();
+        loop {
+            tokio::select! {
+                biased;
+                found = &mut finding => return Ok((found?, meanwhile)),
+                Some(message) = self.names.next() => meanwhile.names.extend(message.ok()),
+                Some(message) = self.signals.next() => meanwhile.heard(&message?),
+            }
+        }
     }
 
     /// What happens next; `None` once the connection is closed.
@@ -299,6 +340,17 @@ pub async fn providers(
         None => openbmc_names(&bus).await?,
     };
     Ok(with_owners(&bus, names).await)
+}
+
+/// Whom to ask for their objects.
+async fn owners(connection: &Connection, root: &str, interface: &str) -> zbus::Result<Owners> {
+    let bus = DBusProxy::new(connection).await?;
+    let mapped = mapped(connection, root, interface).await;
+    let all = with_owners(&bus, openbmc_names(&bus).await?).await;
+    Ok(match mapped {
+        Some(names) => Owners { listed: with_owners(&bus, names).await, unasked: all },
+        None => Owners { listed: all, unasked: Vec::new() },
+    })
 }
 
 /// Names of OpenBMC that somebody has.

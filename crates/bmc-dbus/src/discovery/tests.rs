@@ -6,8 +6,12 @@ use zbus::fdo::ObjectManager;
 use super::*;
 use crate::names::sensors as names;
 
-/// An ObjectMapper that knows one name.
-struct Mapper(Option<&'static str>);
+/// An ObjectMapper that knows one name, and is slow: a service adds objects before it answers.
+struct Mapper {
+    knows: Option<&'static str>,
+    /// That service, and how many.
+    meanwhile: Option<(Connection, usize)>,
+}
 
 #[derive(Debug, zbus::DBusError)]
 #[zbus(prefix = "xyz.openbmc_project.Common.Error")]
@@ -21,13 +25,18 @@ type SubTree = HashMap<String, HashMap<String, Vec<String>>>;
 
 #[zbus::interface(name = "xyz.openbmc_project.ObjectMapper")]
 impl Mapper {
-    fn get_sub_tree(
+    async fn get_sub_tree(
         &self,
         root: String,
         _depth: i32,
         interfaces: Vec<String>,
     ) -> Result<SubTree, MapperError> {
-        let name = self.0.ok_or_else(|| MapperError::ResourceNotFound(root.clone()))?;
+        if let Some((service, count)) = &self.meanwhile {
+            for index in 0..*count {
+                publish(service, index).await;
+            }
+        }
+        let name = self.knows.ok_or_else(|| MapperError::ResourceNotFound(root.clone()))?;
         Ok([(format!("{root}/temperature/T0"), [(name.to_owned(), interfaces)].into())].into())
     }
 }
@@ -60,8 +69,12 @@ async fn connect(bus: &PrivateBus) -> Connection {
 }
 
 async fn mapper(bus: &PrivateBus, knows: Option<&'static str>) -> Connection {
+    serve(bus, Mapper { knows, meanwhile: None }).await
+}
+
+async fn serve(bus: &PrivateBus, mapper: Mapper) -> Connection {
     let connection = connect(bus).await;
-    connection.object_server().at(MAPPER_PATH, Mapper(knows)).await.unwrap();
+    connection.object_server().at(MAPPER_PATH, mapper).await.unwrap();
     connection.request_name(MAPPER).await.unwrap();
     connection
 }
@@ -141,4 +154,16 @@ async fn a_service_that_never_had_an_object_there_comes_and_goes_unsaid() {
     idle.close().await.unwrap();
     publish(&late, 0).await;
     assert_eq!(listed(next(&mut follow).await), (LATE.to_owned(), vec![path(0)]));
+}
+
+#[tokio::test]
+async fn more_objects_than_can_wait_may_come_while_a_follower_starts() {
+    const OBJECTS: usize = 600;
+    let bus = PrivateBus::start().unwrap();
+    let service = service(&bus, LATE).await;
+    let _mapper = serve(&bus, Mapper { knows: None, meanwhile: Some((service, OBJECTS)) }).await;
+    let starting = tokio::time::timeout(LOAD_LIMIT / 2, follow(&bus));
+    let mut follow = starting.await.expect("the follower starts");
+    let (name, objects) = listed(next(&mut follow).await);
+    assert_eq!((name.as_str(), objects.len()), (LATE, OBJECTS));
 }

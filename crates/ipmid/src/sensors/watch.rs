@@ -1,6 +1,7 @@
 //! The one subscription: from signals on the bus to the [`Model`], and what commands write back.
 
 use std::{
+    convert::Infallible,
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -16,7 +17,7 @@ use bmc_dbus::{
     error_reply,
     names::sensors as names,
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use zbus::{Connection, Variant};
 
 use super::{
@@ -153,11 +154,39 @@ impl DbusSensors {
         result
     }
 
+    /// Side by side: while one follower finds its providers, the signals for another must not fill their queue.
     async fn follow_until_closed(&self, connection: &Connection) -> zbus::Result<()> {
-        let mut follow = Follow::start(connection, names::ROOT, names::VALUE).await?;
+        let changed = Notify::new();
         let [inventory, detectors] = ROOTS;
-        let mut inventory = Follow::start(connection, inventory.0, inventory.1).await?;
-        let mut detectors = Follow::start(connection, detectors.0, detectors.1).await?;
+        let apply_to_items = |root| move |event| lock(&self.shared.model).apply_to_items(root, event);
+        tokio::select! {
+            result = self.hear(connection, (names::ROOT, names::VALUE), &changed, |event| self.apply(event)) => result,
+            result = self.hear(connection, inventory, &changed, apply_to_items(0)) => result,
+            result = self.hear(connection, detectors, &changed, apply_to_items(1)) => result,
+            never = self.keep_current(&changed) => match never {},
+        }
+    }
+
+    /// Applies what happens to the objects below a root that have an interface, until the connection closes.
+    async fn hear(
+        &self,
+        connection: &Connection,
+        (root, interface): (&str, &str),
+        changed: &Notify,
+        apply: impl Fn(Event),
+    ) -> zbus::Result<()> {
+        let mut follow = Follow::start(connection, root, interface).await?;
+        while let Some(event) = follow.next().await {
+            apply(event);
+            if lock(&self.shared.model).is_dirty() {
+                changed.notify_one();
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a snapshot a while after each change, and sees to what changes without a signal.
+    async fn keep_current(&self, changed: &Notify) -> Infallible {
         let mut fru_check = tokio::time::interval(FRU_CHECK);
         let mut publish_at = None;
         let mut settle_at = Some(tokio::time::Instant::now() + SETTLE);
@@ -166,12 +195,7 @@ impl DbusSensors {
                 publish_at = Some(tokio::time::Instant::now() + GATHER);
             }
             tokio::select! {
-                event = follow.next() => match event {
-                    Some(event) => self.apply(event),
-                    None => return Ok(()),
-                },
-                Some(event) = inventory.next() => lock(&self.shared.model).apply_to_items(0, event),
-                Some(event) = detectors.next() => lock(&self.shared.model).apply_to_items(1, event),
+                () = changed.notified() => {}
                 () = sleep_until(publish_at) => {
                     publish_at = None;
                     self.publish();

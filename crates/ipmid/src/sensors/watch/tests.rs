@@ -116,6 +116,43 @@ async fn set_value(provider: &Connection, index: usize, value: f64) {
     interface.get().await.value_changed(interface.signal_emitter()).await.unwrap();
 }
 
+/// An ObjectMapper that knows nobody, and before it says so of inventory has a provider publish sensors.
+struct SlowMapper {
+    provider: Connection,
+    sensors: usize,
+}
+
+#[zbus::interface(name = "xyz.openbmc_project.ObjectMapper")]
+impl SlowMapper {
+    async fn get_sub_tree(
+        &self,
+        root: String,
+        _depth: i32,
+        _interfaces: Vec<String>,
+    ) -> HashMap<String, HashMap<String, Vec<String>>> {
+        if root == ROOTS[0].0 {
+            for index in 0..self.sensors {
+                let sensor = FakeSensor { value: 20.0, unit: "DegreesC" };
+                self.provider.object_server().at(path(index), sensor).await.unwrap();
+            }
+        }
+        HashMap::new()
+    }
+}
+
+#[tokio::test]
+async fn sensors_that_come_while_other_objects_are_looked_for_are_all_taken() {
+    const SENSORS: usize = 600;
+    let (bus, dir) = (PrivateBus::start().unwrap(), tempfile::tempdir().unwrap());
+    let provider = provider(&bus, 1).await;
+    let mapper = connect(&bus).await;
+    let slow = SlowMapper { provider: provider.clone(), sensors: SENSORS };
+    mapper.object_server().at("/xyz/openbmc_project/object_mapper", slow).await.unwrap();
+    mapper.request_name("xyz.openbmc_project.ObjectMapper").await.unwrap();
+    let sensors = follow(&bus, &dir).await;
+    until(|| sensors.snapshot().sensors().len() == SENSORS).await;
+}
+
 #[tokio::test]
 async fn a_thousand_sensors_come_and_a_burst_of_readings_is_all_taken() {
     let (bus, dir) = (PrivateBus::start().unwrap(), tempfile::tempdir().unwrap());
