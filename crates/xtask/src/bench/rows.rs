@@ -2,7 +2,7 @@
 
 use std::{process::Command, thread::sleep, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use super::{Bench, SENSORS, contender::Contender, table::Column, whole};
@@ -75,6 +75,9 @@ impl Bench {
         for (sessions, _) in walking(contender) {
             let words = ["sdr-walk", "--count", "1", "--piece", PIECE, "--sessions", sessions];
             let (walk, _) = self.measured(contender, &words)?;
+            // At least a request for each record.
+            let records = walk["count"].as_u64().context("the load client gives no count")?;
+            ensure!(records >= u64::try_from(sensors)?, "{records} records of {sensors} sensors");
             let seconds = walk["seconds"].as_f64().context("the load client gives no seconds")?;
             let what = format!("SDRs of {sensors} sensors, {PIECE} bytes at once, sessions: {sessions}");
             self.table.add(contender.column, &what, "ms", seconds * 1e3);
