@@ -3,6 +3,7 @@
 //! OpenBMC's names wherever OpenBMC has them; what it lacks stands under `org.ferrite`. The XML of every interface is in
 //! `dbus-interfaces/`, and a test holds servers and proxies against it.
 
+mod aside;
 pub mod boot;
 pub mod console;
 pub mod direct_line;
@@ -23,5 +24,6 @@ pub mod sol;
 pub mod users;
 pub mod watchdog;
 
+pub use aside::set_aside;
 pub use error_reply::{error_reply, is_absence};
 pub use own_name::{OwnNameError, own_name};

@@ -5,6 +5,7 @@ use std::{collections::VecDeque, num::NonZeroUsize};
 use bmc_dbus::{
     discovery::{managed_objects, providers},
     names::{OPENBMC, sensors as names},
+    set_aside,
 };
 use futures_util::{
     StreamExt as _,
@@ -50,26 +51,6 @@ pub(super) async fn subscribe(connection: &Connection) -> zbus::Result<Signals> 
     Ok(Signals { alarms: select_all(signals), owners })
 }
 
-/// How many alarms are set aside while a provider is asked for those that it has on.
-const ASIDE: usize = 8192;
-
-/// Does `work`, which asks others on the bus, and sets aside the alarms that come meanwhile: once their ring is full, no answer comes
-/// through either.
-async fn with_aside<T>(
-    alarms: &mut SelectAll<MessageStream>,
-    aside: &mut VecDeque<Message>,
-    work: impl Future<Output = T>,
-) -> T {
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            biased;
-            done = &mut work => return done,
-            Some(message) = alarms.next(), if aside.len() < ASIDE => aside.extend(message.ok()),
-        }
-    }
-}
-
 /// Looks at the alarms that there are, then listens until the bus is gone.
 pub(super) async fn follow(
     sources: &Sources,
@@ -79,12 +60,12 @@ pub(super) async fn follow(
     let Signals { alarms, owners } = &mut signals;
     let mut aside = VecDeque::new();
     let finding = providers(connection, names::ROOT, names::VALUE);
-    for (_, owner) in with_aside(alarms, &mut aside, finding).await? {
-        with_aside(alarms, &mut aside, load(sources, connection, &owner)).await;
+    for (_, owner) in set_aside(alarms, &mut aside, finding).await? {
+        set_aside(alarms, &mut aside, load(sources, connection, &owner)).await;
     }
     loop {
         while let Some(message) = aside.pop_front() {
-            heard(sources, &message).await;
+            heard(sources, &message?).await;
         }
         tokio::select! {
             message = alarms.next() => match message {
@@ -95,7 +76,7 @@ pub(super) async fn follow(
                 Some(message) => {
                     let message = message?;
                     let looking = owner_changed(sources, connection, &message);
-                    with_aside(alarms, &mut aside, looking).await;
+                    set_aside(alarms, &mut aside, looking).await;
                 }
                 None => return Ok(()),
             },

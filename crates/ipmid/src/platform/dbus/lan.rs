@@ -1,7 +1,7 @@
 //! Interfaces from networkd, and what a channel's owner offers.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     net::{Ipv4Addr, Ipv6Addr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -10,6 +10,7 @@ use std::{
 use bmc_dbus::{
     names::{ipmi, network as names},
     network::interface_path,
+    set_aside,
 };
 use futures_util::{StreamExt as _, stream::select};
 use tokio::task::JoinSet;
@@ -46,8 +47,9 @@ impl DbusLan {
         let (objects, connection) = (Arc::clone(&lan.objects), connection.clone());
         tasks.spawn(async move {
             loop {
-                update(&objects, &connection).await;
-                if events.next().await.is_none() {
+                let mut changes = VecDeque::new();
+                set_aside(&mut events, &mut changes, update(&objects, &connection)).await;
+                if changes.is_empty() && events.next().await.is_none() {
                     return;
                 }
                 // Draining while it settles keeps the queue short.

@@ -1,13 +1,14 @@
 //! Copies of other daemons' properties, kept by their signals.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     future::ready,
     num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use bmc_dbus::set_aside;
 use futures_util::{
     StreamExt as _,
     stream::{BoxStream, SelectAll, select_all},
@@ -128,20 +129,25 @@ impl Mirror {
     }
 
     async fn keep(&self, mut events: SelectAll<BoxStream<'static, Event>>) {
+        let mut aside = VecDeque::new();
         for (place, watched) in self.watched.iter().enumerate() {
-            if !self.fetch(place).await {
+            if !set_aside(&mut events, &mut aside, self.fetch(place)).await {
                 tracing::info!("{} is not on the bus yet", watched.what);
             }
         }
-        while let Some(event) = events.next().await {
-            match event {
-                Event::Changed(place, message) => {
-                    if !self.merge(place, &message) {
-                        self.refetch(place).await;
-                    }
-                }
-                Event::Appeared(place) | Event::Owner(place) => self.refetch(place).await,
-            }
+        loop {
+            let event = match aside.pop_front() {
+                Some(event) => event,
+                None => match events.next().await {
+                    Some(event) => event,
+                    None => return,
+                },
+            };
+            let place = match event {
+                Event::Changed(place, message) if self.merge(place, &message) => continue,
+                Event::Changed(place, _) | Event::Appeared(place) | Event::Owner(place) => place,
+            };
+            set_aside(&mut events, &mut aside, self.refetch(place)).await;
         }
     }
 

@@ -1,9 +1,13 @@
 //! The user table, from userd.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bmc_dbus::{
     names::users as names,
+    set_aside,
     users::{UserError, UserTableProxy},
 };
 use futures_util::{StreamExt as _, stream::select};
@@ -41,8 +45,9 @@ impl DbusUsers {
         let task = Arc::clone(&users.copy);
         tasks.spawn(async move {
             loop {
-                update(&task, &table).await;
-                if events.next().await.is_none() {
+                let mut changes = VecDeque::new();
+                set_aside(&mut events, &mut changes, update(&task, &table)).await;
+                if changes.is_empty() && events.next().await.is_none() {
                     return;
                 }
             }
