@@ -70,7 +70,9 @@ struct Queue {
     /// Whether a thread has the bus.
     taken: Vec<bool>,
     threads: usize,
+    /// How many threads sleep, and how many of them have been called and are not awake yet.
     idle: usize,
+    called: usize,
     closed: bool,
 }
 
@@ -106,7 +108,8 @@ impl Workers {
         if queue.waiting.is_empty() {
             return false;
         }
-        if queue.idle > 0 {
+        if queue.idle > queue.called {
+            queue.called += 1;
             // Without the lock, for which whom it wakes would have to sleep again.
             drop(queue);
             self.shared.work.notify_one();
@@ -220,8 +223,10 @@ impl Shared {
                 return Some(next);
             }
             queue.idle += 1;
-            queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            let sleeps = |queue: &mut Queue| queue.called == 0 && !queue.closed;
+            queue = self.work.wait_while(queue, sleeps).unwrap_or_else(PoisonError::into_inner);
             queue.idle -= 1;
+            queue.called = queue.called.saturating_sub(1);
         }
     }
 
@@ -303,6 +308,10 @@ mod tests {
         let (by, threads) = channel();
         let bus = || vec![Box::new(Told { by: by.clone(), gate: None }) as Box<dyn Source>];
         let workers = Workers::start(vec![bus(), bus(), bus()]).unwrap();
+        // One that has just started takes what is there without being called.
+        while workers.shared.queue().idle == 0 {
+            tokio::task::yield_now().await;
+        }
         (0..3).for_each(|bus| workers.give(bus, Job::Read(vec![0])).unwrap());
         assert!(workers.hurry());
         workers.done().await;
