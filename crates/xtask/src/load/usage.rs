@@ -55,8 +55,7 @@ pub(crate) fn anonymous_of(processes: &Processes) -> anyhow::Result<BTreeMap<Str
 pub(crate) fn cpu_ns(processes: &Processes) -> anyhow::Result<BTreeMap<String, u64>> {
     let of = |pid: u32| -> anyhow::Result<u64> {
         let mut total = 0;
-        for thread in threads(pid)? {
-            let text = fs::read_to_string(thread.join("schedstat"))?;
+        for text in of_threads(pid, "schedstat")? {
             total += text.split_ascii_whitespace().next().context("an empty schedstat")?.parse::<u64>()?;
         }
         Ok(total)
@@ -71,8 +70,7 @@ pub(crate) fn cpu_ns(processes: &Processes) -> anyhow::Result<BTreeMap<String, u
 pub(crate) fn wakeups(processes: &Processes) -> anyhow::Result<BTreeMap<String, u64>> {
     let of = |pid: u32| -> anyhow::Result<u64> {
         let mut total = 0;
-        for thread in threads(pid)? {
-            let text = fs::read_to_string(thread.join("status"))?;
+        for text in of_threads(pid, "status")? {
             total +=
                 number_after(&text, "\nvoluntary_ctxt_switches:").context("status counts no switches")?;
         }
@@ -99,9 +97,21 @@ pub(crate) fn lines_in(directory: &Path) -> io::Result<usize> {
     Ok(lines)
 }
 
-fn threads(pid: u32) -> anyhow::Result<Vec<std::path::PathBuf>> {
-    let entries = fs::read_dir(format!("/proc/{pid}/task")).with_context(|| format!("process {pid}"))?;
-    Ok(entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>()?)
+/// A file of each thread. One that ends meanwhile has none any more, which is no error of the process'.
+fn of_threads(pid: u32, file: &str) -> anyhow::Result<Vec<String>> {
+    let mut texts = Vec::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/task")).with_context(|| format!("process {pid}"))? {
+        match fs::read_to_string(entry?.path().join(file)) {
+            Ok(text) => texts.push(text),
+            Err(error) if has_ended(&error) => {}
+            Err(error) => return Err(error).with_context(|| format!("{file} of process {pid}")),
+        }
+    }
+    Ok(texts)
+}
+
+fn has_ended(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(nix::libc::ESRCH)
 }
 
 fn number_after(text: &str, label: &str) -> Option<u64> {
