@@ -116,18 +116,23 @@ fn to_stderr(line: Line) {
 /// A line as a terminal shows it. What a host or a client made us say moves no cursor, and looks like no line of its own.
 fn text(time: &str, line: &Line) -> String {
     let mut text = format!("{time} {:>5} ", line.level.as_str());
-    for letter in line.message.chars() {
+    push_harmless(&mut text, &line.message);
+    for (name, value) in &line.fields {
+        let _ = write!(text, " {name}=");
+        push_harmless(&mut text, value);
+    }
+    text.push('\n');
+    text
+}
+
+fn push_harmless(text: &mut String, said: &str) {
+    for letter in said.chars() {
         match letter {
             '\n' => text.push_str("\n    "),
             control if control.is_control() => text.extend(control.escape_default()),
             letter => text.push(letter),
         }
     }
-    for (name, value) in &line.fields {
-        let _ = write!(text, " {name}={value}");
-    }
-    text.push('\n');
-    text
 }
 
 #[cfg(test)]
@@ -157,7 +162,9 @@ mod tests {
 
     #[test]
     fn what_comes_from_outside_moves_no_cursor_and_makes_no_line_of_its_own() {
-        let lines = logged(Level::ERROR, || tracing::error!("user \x1b[2J\r\n2026 ERROR forged"));
-        assert_eq!(lines, ["now ERROR user \\u{1b}[2J\\r\n    2026 ERROR forged\n"]);
+        let said = "\x1b[2J\r\n2026 ERROR forged";
+        let harmless = "\\u{1b}[2J\\r\n    2026 ERROR forged";
+        let lines = logged(Level::ERROR, || tracing::error!(user = %said, "refused {said}"));
+        assert_eq!(lines, [format!("now ERROR refused {harmless} user={harmless}\n")]);
     }
 }
