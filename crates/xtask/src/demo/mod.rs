@@ -149,10 +149,11 @@ const COMMANDS: [&str; 17] = [
     "session info all",
     "chassis identify",
     "chassis power reset",
-    "chassis power soft",
     "chassis power cycle",
     "chassis power off",
     "chassis power on",
+    // Last: a host that is off cannot be cycled, and who pastes all lines in their order should see each succeed.
+    "chassis power soft",
 ];
 
 fn lines_to_paste(options: &Options, stack: &Description, password_file: &Path, board: &Path) -> String {
