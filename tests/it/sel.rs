@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use bmc_sim::{HostPhase, Request};
+use bmc_sim::{Button, HostPhase, Request};
 
-use crate::support::{Answer, Running, crash_and_restart, eventually, freeipmi_with_sensors, shared};
+use crate::support::{
+    Answer, Running, crash, crash_and_restart, eventually, freeipmi_with_sensors, shared, start_again,
+};
 
 /// No other test lets it cross a threshold: after a few events within a minute they would be counted instead of logged.
 const SENSOR: &str = "CPU0_Temp";
@@ -77,6 +79,28 @@ fn power_that_goes_and_comes_is_logged_with_what_the_system_did() {
     assert!(theirs.line_with(&["Power Unit", "Power Off/Power Down"]).is_some(), "{theirs:#?}");
     stack.board_becomes("the operating system to run", |board| board.host == HostPhase::Os);
     emptied(&stack);
+}
+
+#[test]
+fn a_powerd_that_starts_beside_a_host_that_runs_is_no_event_and_power_that_went_before_it_is() {
+    let stack = Running::start();
+    stack.board_becomes("the operating system to run", |board| board.host == HostPhase::Os);
+    emptied(&stack);
+    // A log that comes before powerd, and knows of no host yet.
+    let (powerd, seld) = (crash(&stack, "powerd"), crash(&stack, "seld"));
+    let _seld = start_again(&stack, &seld);
+    eventually("the log to be back", || stack.ipmitool().run("sel info").success);
+    let first = start_again(&stack, &powerd);
+    eventually("powerd to be back", || stack.ipmitool().run("chassis power status").success);
+    // A kill.
+    drop(first);
+    stack.tell(&Request::Button { button: Button::Power, milliseconds: 10_000 });
+    stack.board_becomes("power to go", |board| !board.power_ok);
+    let _second = start_again(&stack, &powerd);
+    appears(&stack, &["Power Unit", "Power off/down", "Asserted"]);
+    let list = elist(&stack);
+    assert!(list.line_with(&["OS Boot"]).is_none(), "{list:#?}");
+    assert!(list.line_with(&["Power off/down", "Deasserted"]).is_none(), "{list:#?}");
 }
 
 #[test]

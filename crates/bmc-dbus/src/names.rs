@@ -105,6 +105,8 @@ pub mod power {
     pub const HOST_SERVICE: &str = "xyz.openbmc_project.State.Host";
     /// powerd's bus name for the chassis' state.
     pub const CHASSIS_SERVICE: &str = "xyz.openbmc_project.State.Chassis";
+    /// Under this stand chassis and host.
+    pub const STATE_ROOT: &str = "/xyz/openbmc_project/state";
     /// The host.
     pub const HOST_PATH: &str = "/xyz/openbmc_project/state/host0";
     /// The chassis.

@@ -20,10 +20,12 @@ use crate::{
     on_time::OnTime,
 };
 
+/// Each gives its level at the start in this order: power-ok, with which the state becomes known, after what tells more of it. A host
+/// that is found past POST is then found so, and nobody takes it for one whose system boots at this moment.
 const INPUTS: &[(&str, Input)] = &[
-    ("PowerOk", Input::PowerOk),
     ("PostComplete", Input::PostComplete),
     ("SIOS5", Input::SioS5),
+    ("PowerOk", Input::PowerOk),
     ("PowerButton", Input::PowerButton),
     ("ResetButton", Input::ResetButton),
     ("NMIButton", Input::NmiButton),

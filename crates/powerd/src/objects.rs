@@ -419,6 +419,9 @@ macro_rules! changed {
 }
 
 async fn announce_state(connection: &Connection, before: &View, after: &View) -> zbus::Result<()> {
+    // First whether the state is known: what is told behind "Undefined" is not to be believed.
+    changed!(connection, before, after, names::CHASSIS_PATH, Chassis:
+        current_power_status_changed = shown::current_power_status);
     changed!(connection, before, after, names::HOST_PATH, Host:
         current_host_state_changed = shown::current_host_state,
         allowed_host_transitions_changed = shown::allowed_host_transitions,
@@ -430,7 +433,6 @@ async fn announce_state(connection: &Connection, before: &View, after: &View) ->
         boot_progress_last_update_changed = |view: &View| view.changed_ms);
     changed!(connection, before, after, names::CHASSIS_PATH, Chassis:
         current_power_state_changed = shown::current_power_state,
-        current_power_status_changed = shown::current_power_status,
         last_state_change_time_changed = |view: &View| view.changed_ms);
     changed!(connection, before, after, names::RESTART_CAUSE_PATH, Cause:
         restart_cause_changed = shown::restart_cause);

@@ -1,8 +1,8 @@
 //! What powerd, or x86-power-control, tells of chassis, host, operating system and buttons.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
-use bmc_dbus::{discrete::last_word, names::power as names};
+use bmc_dbus::{discrete::last_word, names::power as names, set_aside};
 use futures_util::{
     StreamExt as _,
     stream::{SelectAll, select_all},
@@ -18,22 +18,25 @@ const QUEUE: usize = 256;
 const BOOT: &str = "/xyz/openbmc_project/state/os/boot";
 const STOP: &str = "/xyz/openbmc_project/state/os/stop";
 
-/// What is followed: interface and property.
-const FOLLOWED: [(&str, &str); 4] = [
-    (names::CHASSIS, "CurrentPowerState"),
-    (names::POWER_STATUS, "LastPowerEvent"),
-    (names::OS_STATUS, "OperatingSystemState"),
-    (names::BUTTONS, "ButtonPressed"),
+/// What is followed: interface and properties.
+const FOLLOWED: [(&str, &[&str]); 4] = [
+    (names::CHASSIS, &["CurrentPowerStatus", "CurrentPowerState"]),
+    (names::POWER_STATUS, &["LastPowerEvent"]),
+    (names::OS_STATUS, &["OperatingSystemState"]),
+    (names::BUTTONS, &["ButtonPressed"]),
 ];
 
 /// What is known of the host, and which events follow. Pure.
 #[derive(Debug, Default)]
 pub(super) struct Host {
+    /// powerd cannot read the board's lines: what it shows now is no state.
+    undefined: bool,
     /// `On`, `Off`, or on the way; `None` before it was told.
     chassis: Option<String>,
     /// An operating system ran since power last came, and nobody has forced it off.
     os_ran: bool,
-    os_runs: bool,
+    /// `None` before it was told.
+    os_runs: Option<bool>,
 }
 
 fn state(path: &str, sensor_type: u8, offset: u8, asserted: bool) -> (String, What) {
@@ -44,6 +47,11 @@ impl Host {
     /// `property` of the object at `path` is `value`, an enumeration's last word.
     fn told(&mut self, path: &str, property: &str, value: &str) -> Vec<(String, What)> {
         match property {
+            "CurrentPowerStatus" => {
+                self.undefined = value == "Undefined";
+                Vec::new()
+            }
+            "CurrentPowerState" | "OperatingSystemState" if self.undefined => Vec::new(),
             "CurrentPowerState" => self.chassis_is(value),
             "LastPowerEvent" => Self::power_event(value),
             "OperatingSystemState" => self.os_is(value),
@@ -89,10 +97,14 @@ impl Host {
 
     fn os_is(&mut self, now: &str) -> Vec<(String, What)> {
         let runs = now != "Inactive";
-        let before = std::mem::replace(&mut self.os_runs, runs);
+        let before = self.os_runs.replace(runs);
         self.os_ran |= runs;
-        // 06h: booted, from an unspecified device.
-        if runs && !before { vec![state(BOOT, sensor_type::OS_BOOT, 0x06, true)] } else { Vec::new() }
+        // 06h: booted, from an unspecified device. What ran before anybody looked does not boot now.
+        if runs && before == Some(false) {
+            vec![state(BOOT, sensor_type::OS_BOOT, 0x06, true)]
+        } else {
+            Vec::new()
+        }
     }
 
     /// The host was reset without losing power: 01h, hard reset.
@@ -117,19 +129,20 @@ pub(super) type Signals = SelectAll<MessageStream>;
 
 /// Begins to listen.
 pub(super) async fn subscribe(connection: &Connection) -> zbus::Result<Signals> {
+    let signal = || MatchRule::builder().msg_type(Type::Signal);
+    let owners = || signal().sender("org.freedesktop.DBus").interface("org.freedesktop.DBus");
+    let owner = |service| owners().member("NameOwnerChanged").arg(0, service).build();
+    let rules = [
+        owner(names::CHASSIS_SERVICE)?,
+        owner(names::OS_SERVICE)?,
+        // All that chassis, host and operating system tell in one stream, as their order has a meaning.
+        signal().path_namespace(names::STATE_ROOT).build()?,
+        signal().path_namespace(names::BUTTONS_ROOT).build()?,
+    ];
     let mut signals = Vec::new();
-    for (interface, _) in FOLLOWED {
-        let rule = MatchRule::builder()
-            .msg_type(Type::Signal)
-            .interface("org.freedesktop.DBus.Properties")
-            .member("PropertiesChanged")
-            .arg(0, interface)
-            .build()?;
+    for rule in rules {
         signals.push(MessageStream::for_match_rule(rule, connection, QUEUE.try_into().ok()).await?);
     }
-    let resets = MatchRule::builder().msg_type(Type::Signal).interface(names::POWER_STATUS);
-    let resets = resets.member("HostReset").build()?;
-    signals.push(MessageStream::for_match_rule(resets, connection, QUEUE.try_into().ok()).await?);
     Ok(select_all(signals))
 }
 
@@ -139,20 +152,46 @@ pub(super) async fn follow(
     connection: &Connection,
     mut signals: Signals,
 ) -> zbus::Result<()> {
-    load(sources, connection).await;
-    while let Some(message) = signals.next().await {
-        let happened = heard(sources, &message?);
-        sources.happen(happened).await;
+    let mut aside = VecDeque::new();
+    let found = set_aside(&mut signals, &mut aside, look(connection)).await;
+    sources.happen(compare(sources, found)).await;
+    loop {
+        let message = match aside.pop_front() {
+            Some(message) => message?,
+            None => match signals.next().await {
+                Some(message) => message?,
+                None => return Ok(()),
+            },
+        };
+        if brings_news(&message) {
+            let found = set_aside(&mut signals, &mut aside, look(connection)).await;
+            sources.happen(compare(sources, found)).await;
+        } else {
+            let happened = heard(sources, &message);
+            sources.happen(happened).await;
+        }
     }
-    Ok(())
 }
 
-/// The state that there is, which is no event: it was there before.
-async fn load(sources: &Sources, connection: &Connection) {
+/// Whether the state may be another one than was told last: whoever tells it has come, or reads the board's lines again.
+fn brings_news(message: &Message) -> bool {
+    if message.header().member().is_some_and(|member| member.as_str() == "NameOwnerChanged") {
+        let names = message.body().deserialize::<(String, String, String)>();
+        return names.is_ok_and(|(_, _, new_owner)| !new_owner.is_empty());
+    }
+    changed(message).iter().any(|(property, word)| *property == "CurrentPowerStatus" && word == "Good")
+}
+
+/// What is so now: path, property and word.
+type Found = Vec<(&'static str, &'static str, String)>;
+
+async fn look(connection: &Connection) -> Found {
     let objects = [
+        (names::CHASSIS_SERVICE, names::CHASSIS_PATH, names::CHASSIS, "CurrentPowerStatus"),
         (names::CHASSIS_SERVICE, names::CHASSIS_PATH, names::CHASSIS, "CurrentPowerState"),
         (names::OS_SERVICE, names::HOST_PATH, names::OS_STATUS, "OperatingSystemState"),
     ];
+    let mut found = Vec::new();
     for (service, path, interface, property) in objects {
         let arguments = (interface, property);
         let properties = Some("org.freedesktop.DBus.Properties");
@@ -161,9 +200,16 @@ async fn load(sources: &Sources, connection: &Connection) {
             && let Ok(value) = reply.body().deserialize::<OwnedVariant>()
             && let Some(word) = last_word(&value)
         {
-            lock(&sources.host).told(path, property, &word);
+            found.push((path, property, word));
         }
     }
+    found
+}
+
+/// What differs from what was known has happened unseen; nothing has where nothing was known.
+fn compare(sources: &Sources, found: Found) -> Vec<(String, What)> {
+    let mut host = lock(&sources.host);
+    found.into_iter().flat_map(|(path, property, word)| host.told(path, property, &word)).collect()
 }
 
 fn heard(sources: &Sources, message: &Message) -> Vec<(String, What)> {
@@ -172,14 +218,17 @@ fn heard(sources: &Sources, message: &Message) -> Vec<(String, What)> {
         return lock(&sources.host).was_reset();
     }
     let Some(path) = header.path() else { return Vec::new() };
+    let mut host = lock(&sources.host);
+    changed(message).into_iter().flat_map(|(property, word)| host.told(path, property, &word)).collect()
+}
+
+/// Each followed property that a signal tells, and its word.
+fn changed(message: &Message) -> Vec<(&'static str, String)> {
     let body = message.body();
     type Changed = (String, HashMap<String, OwnedVariant>, Vec<String>);
     let Ok((interface, properties, _)) = body.deserialize::<Changed>() else { return Vec::new() };
-    let followed = FOLLOWED.iter().filter(|it| it.0 == interface);
-    followed
-        .filter_map(|(_, property)| Some((property, last_word(properties.get(*property)?)?)))
-        .flat_map(|(property, word)| lock(&sources.host).told(path, property, &word))
-        .collect()
+    let followed = FOLLOWED.iter().filter(|it| it.0 == interface).flat_map(|it| it.1);
+    followed.filter_map(|property| Some((*property, last_word(properties.get(*property)?)?))).collect()
 }
 
 #[cfg(test)]
@@ -206,17 +255,20 @@ mod tests {
 
     const CHASSIS: &str = "CurrentPowerState";
     const OS: &str = "OperatingSystemState";
+    const STATUS: &str = "CurrentPowerStatus";
 
     #[test]
     fn power_that_comes_starts_the_host_and_its_system_boots() {
-        let told = [(CHASSIS, "Off"), (CHASSIS, "TransitioningToOn"), (CHASSIS, "On"), (OS, "Standby")];
+        let before = [(CHASSIS, "Off"), (OS, "Inactive")];
+        let told =
+            [&before[..], &[(CHASSIS, "TransitioningToOn"), (CHASSIS, "On"), (OS, "Standby")]].concat();
         assert_eq!(events(&told), ["!09.0", "1d.0", "1f.6"]);
-        assert!(events(&told[2..3]).is_empty(), "what was so before is no event");
+        assert!(events(&told[3..]).is_empty(), "what was so before is no event");
     }
 
     #[test]
     fn a_system_that_switches_off_by_itself_is_told_from_one_that_is_forced() {
-        let up = [(CHASSIS, "On"), (OS, "Standby")];
+        let up = [(CHASSIS, "On"), (OS, "Inactive"), (OS, "Standby")];
         let shutdown = [&up[..], &[(OS, "Inactive"), (CHASSIS, "Off")]].concat();
         assert_eq!(events(&shutdown), ["1f.6", "20.3", "09.0"]);
         let forced =
@@ -224,6 +276,17 @@ mod tests {
         assert_eq!(events(&forced), ["1f.6", "09.0"]);
         let reset = [&up[..], &[("reset", ""), (OS, "Inactive"), (CHASSIS, "Off")]].concat();
         assert_eq!(events(&reset), ["1f.6", "1d.1", "09.0"]);
+    }
+
+    #[test]
+    fn what_is_shown_while_the_lines_cannot_be_read_is_passed_over_and_what_differs_behind_it_is_an_event() {
+        let up = [(CHASSIS, "On"), (OS, "Standby")];
+        let away = [&up[..], &[(STATUS, "Undefined"), (OS, "Inactive"), (CHASSIS, "Off"), (STATUS, "Good")]]
+            .concat();
+        let unchanged = [&away[..], &up[..]].concat();
+        assert!(events(&unchanged).is_empty());
+        let went_off = [&away[..], &[(CHASSIS, "Off"), (OS, "Inactive")]].concat();
+        assert_eq!(events(&went_off), ["20.3", "09.0"]);
     }
 
     #[test]
