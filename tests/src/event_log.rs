@@ -55,10 +55,13 @@ pub fn add_events(login: &Login, sessions: usize, count: usize) -> Result<Added>
         added.latencies.extend(latencies);
         let first = open.first_mut().context("no session")?;
         if records.len() < wanted {
-            ensure!(records.len() + REMARKS >= room, "the log of {room} is full with {}", records.len());
             refuses_one_more(first)?;
         }
+        // Before the count, as a record too many is told with its bytes.
         check(first, &records, Vec::new())?;
+        if records.len() < wanted {
+            ensure!(records.len() + REMARKS >= room, "the log of {room} is full with {}", records.len());
+        }
         number += records.len();
     }
     open.into_iter().try_for_each(Session::close)?;
@@ -236,7 +239,8 @@ fn check(session: &mut Session, wanted: &Records, mut unsure: Vec<[u8; 16]>) -> 
             ensure!(is(&answered), "record {id:04X}h is {record:02X?}, not {answered:02X?}");
         } else {
             let asked = unsure.iter().position(is);
-            unsure.swap_remove(asked.with_context(|| format!("nobody was told of record {id:04X}h"))?);
+            unsure
+                .swap_remove(asked.with_context(|| format!("nobody was told of {id:04X}h: {record:02X?}"))?);
         }
     }
     ensure!(left.is_empty(), "{} records that were answered are not there", left.len());
