@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use super::Running;
+use super::{Running, eventually};
 
 /// A process that a test started in place of one of the stack's; killed with this, and with the test process, whose statics nobody drops.
 pub(crate) struct Started {
@@ -47,9 +47,17 @@ pub(crate) fn crash(stack: &Running, daemon: &str) -> Line {
     let program = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap();
     let killed = Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
     assert!(killed.success());
+    // Until then its names on the bus and its sockets are its own, and whoever is started in its place is sent away.
+    eventually("the process to be gone", || is_gone(pid));
     let words = String::from_utf8(words).unwrap();
     let words = words.split_terminator('\0').skip(1).map(str::to_owned).collect();
     Line { daemon: daemon.to_owned(), program, words }
+}
+
+/// Whether a process has ended, though its parent may not have asked how.
+fn is_gone(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with(['Z', 'X']))
 }
 
 /// Starts what crashed with the words and the bus that it had.
