@@ -1,4 +1,4 @@
-//! The board's EEPROM, behind the kernel's at24 driver.
+//! The board's EEPROMs: one behind the kernel's at24 driver, one that ipmid drives itself.
 
 use system_tests::eventually;
 
@@ -22,5 +22,32 @@ fn what_the_eeprom_holds_is_what_fru_print_shows_and_a_field_that_is_edited_is_o
             client.ok("fru print 0").field("Product Serial") == serial
         });
         board.shell().ok(&format!("grep -q {serial} /sys/bus/i2c/devices/4-0050/eeprom"));
+    }
+}
+
+#[test]
+#[ignore = "needs the emulated board: cargo xtask qemu test"]
+fn an_eeprom_without_a_driver_is_read_edited_and_still_says_so_when_ipmid_starts_anew() {
+    let board = Board::get();
+    let client = board.ipmitool();
+    eventually("the chip to answer", || client.ok("fru print 1").stdout.contains("Board Mfg"));
+    let fru = client.ok("fru print 1");
+    assert_eq!(fru.field("Board Product"), "Riser");
+    assert_eq!(fru.field("Board Part Number"), "PR-2600");
+    assert!(!board.shell().ok("ls /sys/bus/i2c/devices").stdout.contains("3-0054"), "a driver has it");
+
+    let serial = || client.ok("fru print 1").field("Board Serial");
+    for new in ["RSR2601", "RSR2600"] {
+        eventually("the field to be changed", || {
+            client.ok(&format!("fru edit 1 field b 2 {new}"));
+            serial() == new
+        });
+        // Whatever ipmid keeps of it goes: what it says next comes from the chip.
+        board.shell().ok("systemctl restart ipmid");
+        eventually("ipmid to read the chip again", || {
+            let fru = client.run("fru print 1");
+            fru.success && fru.stdout.contains("Board Serial")
+        });
+        assert_eq!(serial(), new);
     }
 }

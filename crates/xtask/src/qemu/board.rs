@@ -58,9 +58,18 @@ impl Sockets {
     }
 }
 
+fn last_lines(file: &Path) -> String {
+    let text = fs::read(file).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n")
+}
+
 /// A running board.
 pub(crate) struct Board {
     process: Child,
+    /// What QEMU itself says.
+    log: PathBuf,
     sockets: Sockets,
 }
 
@@ -83,10 +92,11 @@ impl Board {
         let machine = tools.command(work, &qemu(&image, address)?)?;
         fs::write(&sockets.power_on, format!("exec {}\n", shell_line(&machine)))?;
         let mut command = Command::new("sh");
-        let log = fs::File::create(work.join("qemu.log"))?;
-        command.arg(&sockets.power_on).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let log = work.join("qemu.log");
+        let said = fs::File::create(&log)?;
+        command.arg(&sockets.power_on).stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);
         let process = command.spawn().context("cannot start QEMU")?;
-        Ok(Self { process, sockets })
+        Ok(Self { process, log, sockets })
     }
 
     /// QEMU's process.
@@ -99,14 +109,11 @@ impl Board {
         &self.sockets
     }
 
-    /// Fails, with the end of the console's output, where QEMU has ended.
+    /// Fails, with the end of what QEMU and the console said, where QEMU has ended.
     pub(crate) fn check(&mut self) -> Result<()> {
         if let Some(status) = self.process.try_wait()? {
-            let text = fs::read(&self.sockets.console_log).unwrap_or_default();
-            let text = String::from_utf8_lossy(&text);
-            let tail: Vec<&str> = text.lines().rev().take(15).collect();
-            let tail: Vec<&str> = tail.into_iter().rev().collect();
-            bail!("QEMU ended with {status}; the console's last lines:\n{}", tail.join("\n"));
+            let (log, console) = (last_lines(&self.log), last_lines(&self.sockets.console_log));
+            bail!("QEMU ended with {status}\n{log}\nthe console's last lines:\n{console}");
         }
         Ok(())
     }
