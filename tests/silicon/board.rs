@@ -2,7 +2,9 @@
 
 use std::{
     fs,
+    io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr},
+    os::unix::net::UnixStream,
     path::PathBuf,
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -48,7 +50,7 @@ pub(crate) struct Sockets {
     qmp: PathBuf,
     host_qmp: PathBuf,
     qtest: PathBuf,
-    pub(crate) host_uart: PathBuf,
+    host_uart: PathBuf,
     agent: PathBuf,
     power_on: PathBuf,
     pid_file: PathBuf,
@@ -99,6 +101,16 @@ impl Board {
         KcsHost::connect(&self.sockets.host_qmp, &self.sockets.qtest).unwrap()
     }
 
+    /// The host's end of the serial line.
+    pub(crate) fn host_uart(&self) -> HostUart {
+        let mut stream = UnixStream::connect(&self.sockets.host_uart).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut offer = [0; TELNET_OFFER];
+        stream.read_exact(&mut offer).unwrap();
+        assert!(offer.chunks(3).all(|command| command[0] == TELNET_COMMAND), "{offer:02x?}");
+        HostUart { stream }
+    }
+
     /// A root shell on the BMC.
     pub(crate) fn shell(&self) -> Agent {
         Agent::new(self.sockets.agent.clone())
@@ -130,6 +142,35 @@ impl Board {
             assert!(start.elapsed() < BOOT, "the board does not come back");
             std::thread::sleep(Duration::from_secs(1));
         }
+    }
+}
+
+/// Begins a command of telnet (RFC 854).
+const TELNET_COMMAND: u8 = 255;
+const TELNET_BREAK: u8 = 243;
+/// QEMU's words at the start: what it will do and asks for, four commands of three bytes.
+const TELNET_OFFER: usize = 12;
+
+/// What a host has at its serial port. QEMU speaks telnet there, for the sake of the break; text goes through as it is.
+pub(crate) struct HostUart {
+    stream: UnixStream,
+}
+
+impl HostUart {
+    pub(crate) fn print(&mut self, text: &str) {
+        self.stream.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Holds the line for longer than a character.
+    pub(crate) fn send_break(&mut self) {
+        self.stream.write_all(&[TELNET_COMMAND, TELNET_BREAK]).unwrap();
+    }
+
+    /// The next `count` characters that were typed at the host.
+    pub(crate) fn typed(&mut self, count: usize) -> String {
+        let mut typed = vec![0; count];
+        self.stream.read_exact(&mut typed).unwrap();
+        String::from_utf8(typed).unwrap()
     }
 }
 

@@ -1,12 +1,8 @@
 //! Serial over LAN to the host behind the board's first UART; the test is the host.
 
-use std::{
-    io::{Read as _, Write as _},
-    os::unix::net::UnixStream,
-    time::Duration,
-};
+use std::time::Duration;
 
-use system_tests::Terminal;
+use system_tests::{Terminal, remote_console::SolClient};
 
 use crate::board::Board;
 
@@ -16,18 +12,35 @@ fn ipmitool_sol_shows_what_the_host_prints_and_the_host_reads_what_is_typed() {
     let board = Board::get();
     // A host without power is not typed at.
     board.host_power(true);
-    let mut host = UnixStream::connect(&board.sockets.host_uart).unwrap();
-    host.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut host = board.host_uart();
     let mut terminal = Terminal::start(&board.ipmitool().command("sol activate"));
     terminal.wait_for("SOL Session operational");
-    host.write_all(b"\r\nemulated host login: ").unwrap();
+    host.print("\r\nemulated host login: ");
     terminal.wait_for("emulated host login: ");
     terminal.keys("operator\r");
-    let mut typed = [0; 9];
-    host.read_exact(&mut typed).unwrap();
-    assert_eq!(&typed, b"operator\r");
+    assert_eq!(host.typed(9), "operator\r");
     terminal.keys("~.");
     terminal.wait_for("terminated ipmitool");
     terminal.ends();
+    board.host_power(false);
+}
+
+#[test]
+#[ignore = "needs the emulated board: cargo xtask qemu test"]
+fn a_break_of_the_host_is_told_once_and_the_characters_around_it_are_all_there() {
+    let board = Board::get();
+    board.host_power(true);
+    let mut host = board.host_uart();
+    let mut client = SolClient::activate(board.session(), 1, Duration::from_millis(500)).unwrap();
+    let patience = Duration::from_secs(20);
+    let shows = |client: &SolClient, text: &str| String::from_utf8_lossy(client.received()).contains(text);
+    host.print("before");
+    assert!(client.run(patience, |client| shows(client, "before")).unwrap());
+    host.send_break();
+    assert!(client.run(patience, |client| client.counts.breaks > 0).unwrap(), "no break");
+    host.print(" and after");
+    assert!(client.run(patience, |client| shows(client, "before and after")).unwrap());
+    assert_eq!(client.counts.breaks, 1);
+    client.deactivate().unwrap().close().unwrap();
     board.host_power(false);
 }

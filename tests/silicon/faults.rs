@@ -1,10 +1,10 @@
 //! What crashes comes back alone, and what was accepted outlives a power cut.
 
-use std::{collections::BTreeMap, io::Write as _, os::unix::net::UnixStream, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use system_tests::{Agent, Ipmitool, eventually, remote_console::SolClient};
 
-use crate::board::Board;
+use crate::board::{Board, HostUart};
 
 /// The daemons' units on this board.
 pub(crate) const UNITS: [&str; 9] = [
@@ -51,8 +51,8 @@ fn restarts(shell: &mut Agent) -> BTreeMap<String, u32> {
 }
 
 /// What the host prints reaches the console session.
-fn console_follows(host: &mut UnixStream, console: &mut SolClient, text: &str) {
-    host.write_all(text.as_bytes()).unwrap();
+fn console_follows(host: &mut HostUart, console: &mut SolClient, text: &str) {
+    host.print(text);
     let came =
         |client: &SolClient| client.received().windows(text.len()).any(|window| window == text.as_bytes());
     assert!(console.run(Duration::from_secs(20), came).unwrap(), "the console does not show {text}");
@@ -63,7 +63,7 @@ fn console_follows(host: &mut UnixStream, console: &mut SolClient, text: &str) {
 fn a_daemon_that_is_killed_comes_back_and_no_other_is_started_again() {
     let board = Board::get();
     let (client, mut shell) = (board.ipmitool(), board.shell());
-    let mut host = UnixStream::connect(&board.sockets.host_uart).unwrap();
+    let mut host = board.host_uart();
     let mut console = SolClient::activate(board.session(), 1, Duration::from_millis(500)).unwrap();
     for unit in UNITS {
         let mut expected = restarts(&mut shell);

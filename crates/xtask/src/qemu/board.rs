@@ -150,9 +150,14 @@ pub(crate) fn own_address() -> SocketAddrV4 {
 /// The line that becomes QEMU, in the tool root with the board's directory at `/shared`.
 fn qemu(image: &str, address: SocketAddrV4) -> Result<String> {
     let serial = SERIAL.map(|name| {
-        // The console's log goes on over a power cut.
-        let log = if name == "console" { ",logfile=console.log,logappend=on" } else { "" };
-        format!("-chardev socket,id={name},path={name}.sock,server=on,wait=off{log} -serial chardev:{name}")
+        let more = match name {
+            // The log goes on over a power cut.
+            "console" => ",logfile=console.log,logappend=on",
+            // Telnet has a word for a break.
+            "host" => ",telnet=on",
+            _ => "",
+        };
+        format!("-chardev socket,id={name},path={name}.sock,server=on,wait=off{more} -serial chardev:{name}")
     });
     // `exec`, so that the process that we know by its pid is QEMU itself.
     Ok(format!(
