@@ -144,7 +144,7 @@ fn meaning(line: &str) -> Option<Said> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt as _};
+    use std::fs;
 
     use super::*;
 
@@ -153,8 +153,12 @@ mod tests {
         let path = directory.join("guest");
         let heard = directory.join("heard");
         let script = format!("#!/bin/sh\nheard={}\n{does}\n", heard.display());
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        let text = directory.join("guest.sh");
+        fs::write(&text, script).unwrap();
+        // By a process of its own: what another test's thread forks meanwhile would hold a file open that we write ourselves, and what
+        // somebody may write cannot be run.
+        let copied = std::process::Command::new("install").args(["-m", "700"]).args([&text, &path]).status();
+        assert!(copied.unwrap().success());
         path
     }
 
