@@ -16,8 +16,9 @@ use crate::{console::Console, log::Log, ring::Place};
 
 /// Written at once.
 const PIECE: usize = 16 * 1024;
-/// How long less than a piece waits for more.
-const GATHER: Duration = Duration::from_millis(100);
+/// How long less than a piece waits for more. A crash costs nothing meanwhile; what a power cut costs, the kernel's own cache of the
+/// medium costs as well, for longer.
+const GATHER: Duration = Duration::from_secs(1);
 
 /// Writes everything from `place` on to `log`, for ever. A medium that is full or read-only is told of once.
 pub(crate) async fn run(mut log: Log, console: Arc<Console>, mut place: Place) {
