@@ -6,7 +6,11 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use super::{Bench, SENSORS, contender::Contender, table::Column, whole};
-use crate::{load::usage, step::step, workspace};
+use crate::{
+    load::{one_core::OneCore, usage},
+    step::step,
+    workspace,
+};
 
 const EVENTS: &str = "3000";
 /// Bytes of an SDR that are asked for at once: `ipmi_sim` answers with no more than this.
@@ -49,6 +53,10 @@ impl Bench {
                 let words = ["commands", "--request", request, "--sessions", sessions, "--count", count];
                 self.commands(contender, &format!("{name}, sessions: {sessions}"), &words)?;
             }
+            let held = OneCore::hold(&contender.servers)?;
+            let words = ["commands", "--request", request, "--count", "5000"];
+            self.commands(contender, &format!("{name}, sessions: 1, all on one core"), &words)?;
+            drop(held);
         }
         for (sessions, _) in walking(contender) {
             let words = ["sel-walk", "--count", "1", "--sessions", sessions];

@@ -4,6 +4,7 @@ pub(crate) mod board;
 mod events;
 mod guest;
 pub(crate) mod machine;
+pub(crate) mod one_core;
 mod options;
 mod report;
 mod sol;
@@ -26,6 +27,7 @@ use crate::{
     workspace,
 };
 use board::Console;
+use one_core::OneCore;
 use options::Options;
 use report::{Record, Target};
 use usage::Processes;
@@ -163,6 +165,11 @@ impl<'run> Bench<'run> {
         self.add("command, 1 session: median", "us", Target::AtMost(120.0), &one, "p50_us")?;
         self.add("command, 1 session: 99th percentile", "us", Target::None, &one, "p99_us")?;
         self.host_commands()?;
+        {
+            let _held = OneCore::hold(&self.servers)?;
+            let one = self.client(&["commands", "--count", "10000"])?;
+            self.add("command, 1 session, all on one core: median", "us", Target::None, &one, "p50_us")?;
+        }
         let eight = self.client(&["commands", "--sessions", "8", "--count", "5000"])?;
         self.add("commands, 8 sessions", "/s", Target::AtLeast(15_000.0), &eight, "per_second")?;
         let logins = self.client(&["handshakes", "--sessions", "4", "--count", "5000"])?;
@@ -173,7 +180,11 @@ impl<'run> Bench<'run> {
             &logins,
             "per_second",
         )?;
-        self.sdr_lists()?;
+        self.sdr_lists("", Target::AtMost(25.0))?;
+        {
+            let _held = OneCore::hold(&self.servers)?;
+            self.sdr_lists(", all on one core", Target::None)?;
+        }
         self.events()?;
         self.sol()
     }
@@ -219,7 +230,7 @@ impl<'run> Bench<'run> {
     }
 
     /// Processor time of all servers for `ipmitool sdr elist`, and how long it takes.
-    fn sdr_lists(&mut self) -> anyhow::Result<()> {
+    fn sdr_lists(&mut self, how: &str, target: Target) -> anyhow::Result<()> {
         let (before, start) = (usage::cpu_ns(&self.servers)?, Instant::now());
         for _ in 0..SDR_LISTS {
             let listed = workspace::output(&mut self.ipmitool(&["sdr", "elist", "full"]))?.lines().count();
@@ -228,13 +239,9 @@ impl<'run> Bench<'run> {
         let elapsed = start.elapsed().as_secs_f64() * 1e3 / f64::from(SDR_LISTS);
         let used = usage::growth(&before, &usage::cpu_ns(&self.servers)?);
         let each = millions(used.values().sum()) / f64::from(SDR_LISTS);
-        self.record.figures.add(
-            format!("sdr elist of {SENSORS}: server CPU"),
-            "ms",
-            Target::AtMost(25.0),
-            each,
-        );
-        self.record.figures.add(format!("sdr elist of {SENSORS}: elapsed"), "ms", Target::None, elapsed);
+        let what = format!("sdr elist of {SENSORS}{how}");
+        self.record.figures.add(format!("{what}: server CPU"), "ms", target, each);
+        self.record.figures.add(format!("{what}: elapsed"), "ms", Target::None, elapsed);
         self.record.raw.push(json!({ "sdr_lists": SDR_LISTS, "cpu_ns": used }));
         Ok(())
     }
