@@ -6,6 +6,7 @@ mod options;
 mod process;
 mod record;
 mod stack;
+mod unit;
 
 use std::{
     collections::BTreeMap,

@@ -13,7 +13,7 @@ use super::{
     Description, GuestSockets, Login, Mode, Options,
     layout::{Layout, choose_port},
     process::Process,
-    record,
+    record, unit,
 };
 use crate::guest::Guest;
 
@@ -138,7 +138,9 @@ impl Stack {
     fn start_daemon(&mut self, ferrite: &Path, name: &str, arguments: &[&str]) -> anyhow::Result<()> {
         let (etc, state) = (self.layout.etc(), self.layout.state(name));
         let bus = self.layout.bus_address();
+        let environment = unit::environment(name)?;
         self.spawn(name, ferrite, |command| {
+            command.envs(environment);
             command.arg(name).arg("--config-dir").arg(etc).arg("--state-dir").arg(state).args(arguments);
             command
                 .env("DBUS_SYSTEM_BUS_ADDRESS", bus)
