@@ -16,6 +16,33 @@ fn every_unit_runs_and_nothing_failed() {
     assert_eq!(failed, "");
 }
 
+/// The names that OpenBMC's units have, and ours behind them.
+const ALIASES: [(&str, &str); 8] = [
+    ("phosphor-ipmi-host.service", "ipmid.service"),
+    ("xyz.openbmc_project.Control.Host.service", "ipmid.service"),
+    ("phosphor-ipmi-net@eth0.service", "netipmid@eth0.service"),
+    ("phosphor-ipmi-net@eth0.socket", "netipmid@eth0.socket"),
+    ("phosphor-ipmi-kcs@ipmi_kcs3.service", "kcsbridged@ipmi_kcs3.service"),
+    ("xyz.openbmc_project.Logging.IPMI.service", "seld.service"),
+    ("xyz.openbmc_project.Network.service", "networkd.service"),
+    ("obmc-console@default.service", "consoled@default.service"),
+];
+
+#[test]
+#[ignore = "needs the emulated board: cargo xtask qemu test"]
+fn units_that_are_enabled_are_found_by_the_names_of_openbmcs() {
+    let mut shell = Board::get().shell();
+    shell.ok(&format!("systemctl enable {} netipmid@eth0.socket", UNITS.join(" ")));
+    for (alias, unit) in ALIASES {
+        let found = shell.ok(&format!("systemctl show --property=Id --value {alias}")).stdout;
+        assert_eq!(found.trim(), unit, "{alias}");
+    }
+    // No alias, but whoever wants it has powerd.
+    let power = "xyz.openbmc_project.Chassis.Control.Power@0.service";
+    shell.ok(&format!("systemctl start {power} && systemctl is-active {power} powerd.service"));
+    shell.ok(&format!("systemctl stop {power} && systemctl is-active powerd.service"));
+}
+
 #[test]
 #[ignore = "needs the emulated board: cargo xtask qemu test"]
 fn systemd_finds_nothing_wrong_with_the_units() {

@@ -101,7 +101,8 @@ FILES:${PN}-ipmid += "${sysconfdir}/ferrite/ipmid.toml ${systemd_system_unitdir}
 FILES:${PN}-kcsbridged += "${sysconfdir}/ferrite/kcsbridged.toml ${systemd_system_unitdir}/kcsbridged@.service"
 FILES:${PN}-netipmid += "${sysconfdir}/ferrite/netipmid.toml ${systemd_system_unitdir}/netipmid@.*"
 FILES:${PN}-networkd += "${systemd_system_unitdir}/networkd.service"
-FILES:${PN}-powerd += "${sysconfdir}/ferrite/powerd.toml ${systemd_system_unitdir}/powerd.service"
+FILES:${PN}-powerd += "${sysconfdir}/ferrite/powerd.toml ${systemd_system_unitdir}/powerd.service \
+                       ${systemd_system_unitdir}/xyz.openbmc_project.Chassis.Control.Power@.service"
 FILES:${PN}-seld += "${sysconfdir}/ferrite/seld.toml ${systemd_system_unitdir}/seld.service"
 FILES:${PN}-sensord += "${sysconfdir}/ferrite/sensord.toml ${systemd_system_unitdir}/sensord.service"
 FILES:${PN}-userd += "${sysconfdir}/ferrite/userd.toml ${systemd_system_unitdir}/userd.service"
