@@ -134,8 +134,8 @@ fn report(options: &Options, stack: &Stack) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// In an order in which each succeeds when all are pasted at once: the sensors while the host is on, what needs a host that is on
-/// before it goes off, and the power-off last, with the power-on that is remembered behind it.
+/// In an order in which each succeeds: the sensors while the host is on, and the soft power-off last, since a host that is off cannot be
+/// cycled. A host that is on its way up takes no soft power-off: a shell passes the remark over when all are pasted at once.
 const COMMANDS: [&str; 17] = [
     "mc info",
     "chassis status",
@@ -153,9 +153,10 @@ const COMMANDS: [&str; 17] = [
     "chassis power cycle",
     "chassis power off",
     "chassis power on",
-    // Last: a host that is off cannot be cycled, and who pastes all lines in their order should see each succeed.
-    "chassis power soft",
+    SOFT_OFF,
 ];
+
+const SOFT_OFF: &str = "chassis power soft";
 
 fn lines_to_paste(options: &Options, stack: &Description, password_file: &Path, board: &Path) -> String {
     let suite = options.cipher_suites.first().copied().unwrap_or(17);
@@ -169,6 +170,9 @@ fn lines_to_paste(options: &Options, stack: &Description, password_file: &Path, 
     let mut text = format!("\nFerrite answers at {} port {} (and at ::1).\n", stack.host, stack.port);
     text.push_str(&format!("user {}, password {}\n\n", stack.user, stack.password));
     for command in COMMANDS {
+        if command == SOFT_OFF {
+            text.push_str("# a few seconds later, when `chassis status` says that the host is on again:\n");
+        }
         text.push_str(&format!("{client} {command}\n"));
     }
     text.push_str(&format!(
