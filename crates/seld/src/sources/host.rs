@@ -26,6 +26,9 @@ const FOLLOWED: [(&str, &[&str]); 4] = [
     (names::BUTTONS, &["ButtonPressed"]),
 ];
 
+/// The status of power that cannot be told.
+const UNDEFINED: &str = "Undefined";
+
 /// What is known of the host, and which events follow. Pure.
 #[derive(Debug, Default)]
 pub(super) struct Host {
@@ -48,7 +51,7 @@ impl Host {
     fn told(&mut self, path: &str, property: &str, value: &str) -> Vec<(String, What)> {
         match property {
             "CurrentPowerStatus" => {
-                self.undefined = value == "Undefined";
+                self.undefined = value == UNDEFINED;
                 Vec::new()
             }
             "CurrentPowerState" | "OperatingSystemState" if self.undefined => Vec::new(),
@@ -153,9 +156,12 @@ pub(super) async fn follow(
     mut signals: Signals,
 ) -> zbus::Result<()> {
     let mut aside = VecDeque::new();
-    let found = set_aside(&mut signals, &mut aside, look(connection)).await;
-    sources.happen(compare(sources, found)).await;
+    let mut news = true;
     loop {
+        if news {
+            let found = set_aside(&mut signals, &mut aside, look(connection)).await;
+            sources.happen(compare(sources, found)).await;
+        }
         let message = match aside.pop_front() {
             Some(message) => message?,
             None => match signals.next().await {
@@ -163,13 +169,9 @@ pub(super) async fn follow(
                 None => return Ok(()),
             },
         };
-        if brings_news(&message) {
-            let found = set_aside(&mut signals, &mut aside, look(connection)).await;
-            sources.happen(compare(sources, found)).await;
-        } else {
-            let happened = heard(sources, &message);
-            sources.happen(happened).await;
-        }
+        let happened = heard(sources, &message);
+        sources.happen(happened).await;
+        news = brings_news(&message);
     }
 }
 
@@ -179,7 +181,7 @@ fn brings_news(message: &Message) -> bool {
         let names = message.body().deserialize::<(String, String, String)>();
         return names.is_ok_and(|(_, _, new_owner)| !new_owner.is_empty());
     }
-    changed(message).iter().any(|(property, word)| *property == "CurrentPowerStatus" && word == "Good")
+    changed(message).iter().any(|(property, word)| *property == "CurrentPowerStatus" && word != UNDEFINED)
 }
 
 /// What is so now: path, property and word.
