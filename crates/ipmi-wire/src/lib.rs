@@ -14,6 +14,7 @@ mod completion;
 mod frame_error;
 pub mod lan_message;
 mod message;
+pub mod pef;
 pub mod rakp;
 pub mod record;
 pub mod rmcp;

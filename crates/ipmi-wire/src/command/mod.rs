@@ -18,6 +18,7 @@ pub mod fru;
 pub mod host_message;
 pub mod payload;
 pub mod payload_access;
+pub mod pef;
 pub mod sdr;
 pub mod sel;
 pub mod sensor;
