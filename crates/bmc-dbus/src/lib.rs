@@ -3,6 +3,7 @@
 //! OpenBMC's names wherever OpenBMC has them; what it lacks stands under `org.ferrite`. The XML of every interface is in
 //! `dbus-interfaces/`, and a test holds servers and proxies against it.
 
+pub mod alerts;
 mod aside;
 pub mod boot;
 pub mod console;
@@ -15,6 +16,7 @@ pub mod inventory;
 pub mod names;
 pub mod network;
 mod own_name;
+pub mod pef;
 pub mod power;
 pub mod sel;
 pub mod sensor_numbers;

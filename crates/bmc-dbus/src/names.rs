@@ -37,6 +37,8 @@ pub mod ipmi {
     pub const SESSION: &str = "org.ferrite.Ipmi.Session";
     /// Ours, on `CHANNEL_ROOT/<name>`: what a LAN channel offers and what it threw away.
     pub const LAN_CHANNEL: &str = "org.ferrite.Ipmi.LanChannel";
+    /// Ours, beside it: where alerts go.
+    pub const ALERTS: &str = "org.ferrite.Ipmi.Alerts";
     /// The SOL configuration of a LAN channel, OpenBMC's.
     pub const SOL: &str = "xyz.openbmc_project.Ipmi.SOL";
     /// Ours, beside it: bit rate, consoles, port.
@@ -197,6 +199,8 @@ pub mod sel {
     pub const EVENT_LOG: &str = "org.ferrite.EventLog";
     /// Ours: its time and what else IPMI sets about it.
     pub const EVENT_LOG_SETTINGS: &str = "org.ferrite.EventLog.Settings";
+    /// Ours: platform event filtering.
+    pub const EVENT_FILTER: &str = "org.ferrite.EventFilter";
 }
 
 /// userd.

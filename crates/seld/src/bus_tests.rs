@@ -8,6 +8,8 @@ use futures_util::StreamExt as _;
 
 use super::*;
 
+mod filters;
+
 /// A log for a few records on a bus of its own.
 struct Stand {
     client: Connection,
@@ -31,13 +33,15 @@ async fn start(
     let file = bmc_daemon::StateFile::new(dir.join("settings.json"));
     let settings = Settings::default();
     let (log, queue) = Log::new(store, file, settings.earliest_time, settings.limits());
+    let channels = bmc_daemon::ChannelTable::read(dir).unwrap();
+    let pef = Pef::new(&log, channels, bmc_daemon::StateFile::new(dir.join("pef.json")));
     let (connection, ours) = (connect(bus).await, log.clone());
     let server = connection.clone();
     let (ready, is_ready) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {
         let numbers = Arc::new(Numbers::default());
         let sources = Sources::new(ours.clone(), numbers.clone());
-        let served = serve(&connection, &ours, &numbers, &sources, || ready.send(()).unwrap());
+        let served = serve(&connection, &ours, &numbers, &sources, &pef, || ready.send(()).unwrap());
         tokio::select! {
             served = served => assert!(connection.is_closed(), "{served:?}"),
             () = ours.write(queue) => {}

@@ -7,6 +7,7 @@ mod kernel;
 mod log;
 mod numbers;
 mod objects;
+mod pef;
 mod record;
 mod remarks;
 mod sources;
@@ -24,6 +25,7 @@ use zbus::Connection;
 
 use log::{Log, Queue};
 use numbers::Numbers;
+use pef::Pef;
 use sources::Sources;
 use store::Store;
 
@@ -71,7 +73,8 @@ async fn run(context: Context) -> anyhow::Result<()> {
     let store = open(&context.state_path("sel.log")?, settings.capacity.into())?;
     let file = context.state_file("sel-settings.json")?;
     let (log, queue) = Log::new(store, file, settings.earliest_time, settings.limits());
-    let served = serve_on_any_bus(&context, &log, queue).await;
+    let pef = Pef::new(&log, context.channels()?, context.state_file("pef.json")?);
+    let served = serve_on_any_bus(&context, &log, queue, &pef).await;
     log.end();
     served
 }
@@ -85,11 +88,16 @@ fn open(path: &Path, capacity: usize) -> std::io::Result<Store> {
     Ok(store)
 }
 
-async fn serve_on_any_bus(context: &Context, log: &Arc<Log>, queue: Queue) -> anyhow::Result<()> {
+async fn serve_on_any_bus(
+    context: &Context,
+    log: &Arc<Log>,
+    queue: Queue,
+    pef: &Arc<Pef>,
+) -> anyhow::Result<()> {
     let numbers = Arc::new(Numbers::default());
     let sources = Sources::new(log.clone(), numbers.clone());
     let served = bmc_daemon::keep_connected(context, async |connection| {
-        serve(&connection, log, &numbers, &sources, || context.ready()).await
+        serve(&connection, log, &numbers, &sources, pef, || context.ready()).await
     });
     tokio::select! {
         served = served => served,
@@ -104,15 +112,17 @@ async fn serve(
     log: &Arc<Log>,
     numbers: &Arc<Numbers>,
     sources: &Arc<Sources>,
+    pef: &Arc<Pef>,
     ready: impl FnOnce(),
 ) -> anyhow::Result<()> {
     let news = log.news();
     let heard = sources.subscribe(connection).await?;
-    objects::serve(connection, log, numbers, sources).await?;
+    objects::serve(connection, log, numbers, sources, pef).await?;
     ready();
     tokio::select! {
         announced = objects::announce(connection, news) => announced?,
         ended = sources.run(connection, heard) => ended?,
+        () = pef.run(connection) => {}
     }
     anyhow::bail!("the connection was closed")
 }

@@ -1,8 +1,8 @@
 //! The log, its clock and its limits, apart from any bus: what outlives a connection.
 //!
 //! Records go through one queue to one task, [`Log::write`], which takes what has gathered, writes it with one sync and answers.
-//! What is kept is told on [`Log::news`], in the order of the log: this stream is the seam for whatever acts on events, as the signals on
-//! the bus do today and platform event filtering and alerting will.
+//! What becomes of them is told on [`Log::news`], in the order of the log: this stream is the seam for whatever acts on events, which are
+//! the signals on the bus and platform event filtering.
 
 use std::{
     collections::BTreeMap,
@@ -41,6 +41,13 @@ pub(crate) enum News {
         id: u16,
         /// All of it, with ID and time.
         record: [u8; 16],
+        /// It tells of something that happened; else a client put it there, or it tells what was done about such an event.
+        happened: bool,
+    },
+    /// Something happened for which the log has no room.
+    Unlogged {
+        /// The record that it would have been.
+        record: [u8; 16],
     },
     /// Records were deleted.
     Erased,
@@ -63,6 +70,7 @@ pub(crate) const UTC_OFFSET_UNKNOWN: i16 = 0x7FF;
 
 struct Add {
     record: NewRecord,
+    happened: bool,
     done: Option<oneshot::Sender<Result<u16, StoreError>>>,
 }
 
@@ -138,15 +146,25 @@ impl Log {
         &self.receives
     }
 
-    /// Adds a record whatever it is; it is on the medium when this returns.
+    /// Adds a client's record, whatever it is; it is on the medium when this returns. Nothing acts on it.
     ///
     /// # Errors
     /// The store's.
     pub(crate) async fn add(&self, record: NewRecord) -> Result<u16, StoreError> {
+        self.add_and_wait(record, false).await
+    }
+
+    async fn add_and_wait(&self, record: NewRecord, happened: bool) -> Result<u16, StoreError> {
         let (done, answer) = oneshot::channel();
         let ends = || StoreError::Io(std::io::ErrorKind::BrokenPipe.into());
-        self.adds.send(Add { record, done: Some(done) }).await.map_err(|_| ends())?;
+        self.adds.send(Add { record, happened, done: Some(done) }).await.map_err(|_| ends())?;
         answer.await.map_err(|_| ends())?
+    }
+
+    /// Logs what was done about an event.
+    pub(crate) async fn note(&self, record: NewRecord) {
+        // The queue closes with the daemon alone.
+        let _ = self.adds.send(Add { record, happened: false, done: None }).await;
     }
 
     /// Adds an event, unless its sensor is in a storm: then it is counted, and this returns 0.
@@ -155,8 +173,8 @@ impl Log {
     /// The store's.
     pub(crate) async fn report(&self, record: NewRecord) -> Result<u16, StoreError> {
         match self.judge(record) {
-            Verdict::Log(record) => self.add(record).await,
-            Verdict::Begins(record) => self.add(record).await.map(|_| 0),
+            Verdict::Log(record) => self.add_and_wait(record, true).await,
+            Verdict::Begins(record) => self.add_and_wait(record, true).await.map(|_| 0),
             Verdict::Withheld => Ok(0),
         }
     }
@@ -165,7 +183,7 @@ impl Log {
     pub(crate) async fn submit(&self, record: NewRecord) {
         if let Verdict::Log(record) | Verdict::Begins(record) = self.judge(record) {
             // The queue closes with the daemon alone.
-            let _ = self.adds.send(Add { record, done: None }).await;
+            let _ = self.adds.send(Add { record, happened: true, done: None }).await;
         }
     }
 
@@ -203,7 +221,7 @@ impl Log {
     /// The store's.
     pub(crate) async fn clear_and_say_so(&self) -> Result<(), StoreError> {
         self.clear()?;
-        self.add(cleared(self.time())).await.map(drop)
+        self.add_and_wait(cleared(self.time()), true).await.map(drop)
     }
 
     fn tell(&self, news: News) {
@@ -255,19 +273,19 @@ impl Log {
 
     fn write_batch(&self, mut batch: Vec<Add>) {
         self.remark(&mut batch);
+        let happened: Vec<_> = batch.iter().map(|add| add.happened.then(|| add.record.numbered(0))).collect();
         let (records, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|add| (add.record, add.done)).unzip();
         let now = self.time();
-        let (result, added) = {
+        let (result, news) = {
             let mut store = self.store();
             let result = store.add_all(now, records);
-            let ids = result.iter().flatten().flatten();
-            let added: Vec<_> = ids
-                .filter_map(|id| Some(News::Added { id: *id, record: store.get(*id)?.2.record }))
-                .collect();
-            (result, added)
+            let ids = result.as_deref().unwrap_or_default().iter();
+            let news: Vec<_> =
+                ids.zip(happened).filter_map(|(id, happened)| news(&store, *id, happened)).collect();
+            (result, news)
         };
-        added.into_iter().for_each(|news| self.tell(news));
+        news.into_iter().for_each(|news| self.tell(news));
         match result {
             Ok(ids) => answers.into_iter().zip(ids).for_each(|(answer, id)| {
                 reply(answer, id.ok_or(StoreError::Full));
@@ -288,7 +306,7 @@ impl Log {
         };
         let remarks = lock(&self.fullness).remarks(used, free, batch.len(), self.time());
         for (place, record) in remarks {
-            batch.insert(place.min(batch.len()), Add { record, done: None });
+            batch.insert(place.min(batch.len()), Add { record, happened: true, done: None });
         }
     }
 
@@ -311,15 +329,23 @@ impl Log {
     async fn summarise(&self) {
         let records = lock(&self.storms).summaries(Instant::now(), self.time());
         for record in records {
-            let _ = self.adds.send(Add { record, done: None }).await;
+            let _ = self.adds.send(Add { record, happened: true, done: None }).await;
         }
     }
 
     /// Logs what storms still withhold: the daemon ends.
     pub(crate) fn end(&self) {
         let records = lock(&self.storms).end(self.time());
-        let adds = records.into_iter().map(|record| Add { record, done: None });
+        let adds = records.into_iter().map(|record| Add { record, happened: false, done: None });
         self.write_batch(adds.collect());
+    }
+}
+
+/// What became of a record that was to be added; `happened` is what it said, if something happened.
+fn news(store: &Store, id: Option<u16>, happened: Option<[u8; 16]>) -> Option<News> {
+    match id {
+        Some(id) => Some(News::Added { id, record: store.get(id)?.2.record, happened: happened.is_some() }),
+        None => happened.map(|record| News::Unlogged { record }),
     }
 }
 

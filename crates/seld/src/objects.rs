@@ -13,6 +13,7 @@ use zbus::{Connection, DBusError, fdo, interface, object_server::SignalEmitter};
 use crate::{
     log::{Log, News},
     numbers::Numbers,
+    pef::{EventFilter, Pef},
     record::added_by_daemon,
     sources::Sources,
     store::{NewRecord, StoreError},
@@ -260,11 +261,13 @@ pub(crate) async fn serve(
     log: &Arc<Log>,
     numbers: &Arc<Numbers>,
     sources: &Arc<Sources>,
+    pef: &Arc<Pef>,
 ) -> anyhow::Result<()> {
     let server = connection.object_server();
     server.at(names::PATH, EventLog { log: log.clone(), sources: sources.clone() }).await?;
     server.at(names::PATH, Settings(log.clone())).await?;
     server.at(names::PATH, LoggingIpmi { log: log.clone(), numbers: numbers.clone() }).await?;
+    server.at(names::PATH, EventFilter(pef.clone())).await?;
     own_name(connection, names::SERVICE).await?;
     Ok(())
 }
@@ -274,8 +277,8 @@ pub(crate) async fn announce(connection: &Connection, mut news: Receiver<News>) 
     let emitter = SignalEmitter::new(connection, names::PATH)?;
     loop {
         match news.recv().await {
-            Ok(News::Added { id, record }) => EventLog::added(&emitter, id, &record).await?,
-            Ok(News::Erased) => {}
+            Ok(News::Added { id, record, .. }) => EventLog::added(&emitter, id, &record).await?,
+            Ok(News::Erased | News::Unlogged { .. }) => {}
             // Too many at once for the bus: whoever follows reads the log.
             Err(RecvError::Lagged(missed)) => tracing::debug!("{missed} records were not announced"),
             Err(RecvError::Closed) => return Ok(()),

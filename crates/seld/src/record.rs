@@ -201,6 +201,22 @@ pub(crate) fn clock_set(step: Step) -> [NewRecord; 2] {
     })
 }
 
+/// "PEF action" (type 12h, offset 04h): what the event filters do, bits as in [`ipmi_wire::pef::action`].
+pub(crate) fn filters_acted(actions: u8, at: u32) -> NewRecord {
+    const OFFSET_AND_EXTENSION: u8 = 0xC4;
+    let event = SystemEvent {
+        timestamp: at,
+        generator: [BMC_GENERATOR, 0],
+        revision: MESSAGE_REVISION,
+        sensor_type: sensor_type::SYSTEM_EVENT,
+        sensor: CLOCK_NUMBER,
+        deasserted: false,
+        event_type: SENSOR_SPECIFIC,
+        data: [OFFSET_AND_EXTENSION, actions, UNSPECIFIED],
+    };
+    NewRecord { bytes: bytes_of(event), at, path: CLOCK_PATH.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use bmc_dbus::sensor_numbers::Factors;

@@ -61,8 +61,8 @@ pub struct NewRecord {
 }
 
 impl NewRecord {
-    /// Its bytes under `id`.
-    fn numbered(&self, id: u16) -> [u8; 16] {
+    /// Its bytes under `id`; 0 is no record's.
+    pub(crate) fn numbered(&self, id: u16) -> [u8; 16] {
         let mut record = self.bytes;
         let [low, high] = id.to_le_bytes();
         (record[0], record[1]) = (low, high);
