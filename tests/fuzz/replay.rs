@@ -88,3 +88,8 @@ fn event_records_are_kept_as_they_are() {
 fn fru_images_are_read_or_refused_and_built_anew() {
     replay("fru_image", entry::fru_image);
 }
+
+#[test]
+fn traps_are_read_or_refused() {
+    replay("snmp_trap", entry::snmp_trap);
+}

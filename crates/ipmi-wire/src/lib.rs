@@ -15,6 +15,7 @@ mod frame_error;
 pub mod lan_message;
 mod message;
 pub mod pef;
+pub mod pet;
 pub mod rakp;
 pub mod record;
 pub mod rmcp;

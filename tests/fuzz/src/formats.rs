@@ -10,6 +10,7 @@ use ipmi_wire::{
         SessionPrivilegeLevelRequest,
     },
     lan_message::LanMessage,
+    pet::{PlatformEventTrap, SnmpTrap},
     rakp::{OpenSessionRequest, OpenSessionResponse, Proof, Rakp1, Rakp2},
     record::sdr::{MAX_LENGTH, Sdr},
     rmcp,
@@ -122,4 +123,16 @@ pub fn sensor_record(data: &[u8]) {
     let again = Sdr::from_bytes(&written).unwrap();
     assert_eq!((again.record_id(), again.record_type()), (record.record_id(), record.record_type()));
     assert_eq!(again.to_bytes(), written);
+}
+
+/// An SNMP message with a platform event trap.
+pub fn snmp_trap(data: &[u8]) {
+    let Ok(message) = SnmpTrap::parse(data) else { return };
+    let mut out = Vec::new();
+    message.emit(&mut out);
+    assert_eq!(out, data, "an SNMP message has one way to be written");
+    let parse = |octets: &[u8]| PlatformEventTrap::parse(message.specific_trap, octets);
+    let Ok(trap) = parse(&message.variable_bindings) else { return };
+    assert_eq!(trap.specific_trap(), message.specific_trap);
+    assert_eq!(parse(&trap.variable_bindings()).unwrap(), trap);
 }

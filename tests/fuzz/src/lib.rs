@@ -17,6 +17,6 @@ mod records;
 mod sol;
 
 pub use endpoint::session_endpoint;
-pub use formats::{bt_frame, lan_message, rmcp_datagram, sensor_record, vm_stream};
+pub use formats::{bt_frame, lan_message, rmcp_datagram, sensor_record, snmp_trap, vm_stream};
 pub use records::{command_data, fru_image, sel_record};
 pub use sol::sol_session;
