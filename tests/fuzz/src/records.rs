@@ -98,6 +98,7 @@ fn commands() -> Vec<Reader> {
         system_info::GetSystemInfoParameters,
         system_info::SetSystemInfoParameters,
         transport::GetLanConfiguration,
+        transport::SetLanConfiguration,
         watchdog::SetWatchdogTimer,
     ]
 }

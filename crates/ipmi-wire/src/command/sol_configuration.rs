@@ -1,10 +1,10 @@
 //! Serial over LAN configuration (v2.0§26).
 
-use super::{Access::AtLeast, app_channel::ChannelNumber};
+use super::Access::AtLeast;
 use crate::{
     CompletionCode,
     Privilege::{Administrator, User},
-    codec::{Decode, Encode, Reader},
+    codec::{Encode, Reader},
 };
 
 command! {
@@ -19,42 +19,10 @@ command! {
     ParameterQuery => ParameterValue
 }
 
-pub use super::transport::{PARAMETER_NOT_SUPPORTED, PARAMETER_REVISION, ParameterQuery, ParameterValue};
-
-/// "Attempt to set the 'set in progress' value when not in the 'set complete' state".
-pub const SET_IN_PROGRESS: CompletionCode = CompletionCode(0x81);
-
-/// "Attempt to write read-only parameter".
-pub const READ_ONLY: CompletionCode = CompletionCode(0x82);
-
-/// A new value for a parameter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SolParameterChange {
-    /// The channel.
-    pub channel: ChannelNumber,
-    /// The parameter's number, see [`SolParameter`].
-    pub parameter: u8,
-    /// What [`SolParameter`] encodes.
-    pub data: Vec<u8>,
-}
-
-impl Encode for SolParameterChange {
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.channel.encode(out);
-        out.push(self.parameter);
-        out.extend(&self.data);
-    }
-}
-
-impl Decode for SolParameterChange {
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {
-        Ok(Self {
-            channel: ChannelNumber::decode(reader)?,
-            parameter: reader.u8()?,
-            data: reader.rest().to_vec(),
-        })
-    }
-}
+pub use super::transport::{
+    PARAMETER_NOT_SUPPORTED, PARAMETER_REVISION, ParameterChange as SolParameterChange, ParameterQuery,
+    ParameterValue, READ_ONLY, SET_IN_PROGRESS,
+};
 
 /// Whether somebody is changing parameters, so that others keep away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

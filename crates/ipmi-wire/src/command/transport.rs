@@ -3,9 +3,15 @@
 use super::{Access::AtLeast, app_channel::ChannelNumber};
 use crate::{
     CompletionCode,
-    Privilege::Operator,
+    Privilege::{Administrator, Operator},
     codec::{Decode, Encode, Reader},
 };
+
+command! {
+    /// Set LAN Configuration Parameters (v2.0§23.1).
+    SetLanConfiguration = TRANSPORT 0x01 "Set LAN Configuration Parameters", AtLeast(Administrator),
+    ParameterChange => ()
+}
 
 command! {
     /// Get LAN Configuration Parameters (v2.0§23.2).
@@ -16,8 +22,43 @@ command! {
 /// "Parameter not supported" of the configuration commands.
 pub const PARAMETER_NOT_SUPPORTED: CompletionCode = CompletionCode(0x80);
 
+/// "Attempt to set the 'set in progress' value when not in the 'set complete' state".
+pub const SET_IN_PROGRESS: CompletionCode = CompletionCode(0x81);
+
+/// "Attempt to write read-only parameter".
+pub const READ_ONLY: CompletionCode = CompletionCode(0x82);
+
 /// The revision that this specification gives its LAN parameters: 1.1, "oldest revision compatible" first.
 pub const PARAMETER_REVISION: u8 = 0x11;
+
+/// A new value for a parameter: of a LAN channel (v2.0§23.1), or of its Serial over LAN (v2.0§26.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParameterChange {
+    /// The channel.
+    pub channel: ChannelNumber,
+    /// The parameter's number, as `LanParameter` or `SolParameter` has it.
+    pub parameter: u8,
+    /// What `LanParameter` or `SolParameter` encodes.
+    pub data: Vec<u8>,
+}
+
+impl Encode for ParameterChange {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.channel.encode(out);
+        out.push(self.parameter);
+        out.extend(&self.data);
+    }
+}
+
+impl Decode for ParameterChange {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {
+        Ok(Self {
+            channel: ChannelNumber::decode(reader)?,
+            parameter: reader.u8()?,
+            data: reader.rest().to_vec(),
+        })
+    }
+}
 
 /// Which parameter is asked for: of a LAN channel (v2.0§23.2), or of its Serial over LAN (v2.0§26.3), which has neither sets nor blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +146,70 @@ pub struct Ipv6Entry {
     pub prefix: u8,
 }
 
+/// The SNMP community of alerts: up to 18 printable ASCII characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommunityString([u8; 18]);
+
+impl CommunityString {
+    /// The one to begin with, "public".
+    pub const PUBLIC: Self = Self(*b"public\0\0\0\0\0\0\0\0\0\0\0\0");
+
+    /// A community of these characters; `None` where they are too many, or not printable.
+    pub fn new(text: &[u8]) -> Option<Self> {
+        let mut bytes = [0; 18];
+        bytes.get_mut(..text.len())?.copy_from_slice(text);
+        Some(Self(bytes)).filter(|community| community.text() == text && community.is_printable())
+    }
+
+    /// The characters that go into a trap: none from the first null on.
+    pub fn text(&self) -> &[u8] {
+        self.0.split(|byte| *byte == 0).next().unwrap_or_default()
+    }
+
+    fn is_printable(&self) -> bool {
+        self.text().iter().all(|byte| matches!(byte, b' '..=b'~'))
+    }
+}
+
+/// What an alert is sent as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DestinationKind {
+    /// A platform event trap.
+    Pet,
+    /// What the manufacturer defines.
+    Oem1,
+    /// What the manufacturer defines.
+    Oem2,
+}
+
+/// How alerts are sent to a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DestinationType {
+    /// Which destination, 1 to 15; 0 is the volatile one of Alert Immediate (v2.0§30.7).
+    pub set: u8,
+    /// Whether an alert has to be acknowledged; else it is done when it has been sent.
+    pub acknowledged: bool,
+    /// What it is sent as.
+    pub kind: DestinationKind,
+    /// Seconds to wait for the acknowledgement, or between retries; 0 is one second.
+    pub interval: u8,
+    /// How often it is sent again, 0 to 7.
+    pub retries: u8,
+}
+
+/// Where a destination is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DestinationAddress {
+    /// Which destination, as in [`DestinationType`].
+    pub set: u8,
+    /// Whether the way there is the backup gateway rather than the default one.
+    pub backup_gateway: bool,
+    /// The IPv4 address.
+    pub address: [u8; 4],
+    /// The hardware address that packets go to; zeros where it is to be asked for by ARP.
+    pub mac: [u8; 6],
+}
+
 /// LAN parameters (v2.0 table 23-4) that have a value here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LanParameter {
@@ -126,6 +231,14 @@ pub enum LanParameter {
     GatewayAddress([u8; 4]),
     /// 13: its hardware address.
     GatewayMac([u8; 6]),
+    /// 16: the community of alerts.
+    CommunityString(CommunityString),
+    /// 17: how many destinations of alerts there are, 0 to 15, the volatile one not counted. Read only.
+    DestinationCount(u8),
+    /// 18: how alerts are sent to a destination of the set.
+    DestinationType(DestinationType),
+    /// 19: where it is.
+    DestinationAddress(DestinationAddress),
     /// 20: the VLAN, 1 to 4094, if there is one.
     VlanId(Option<u16>),
     /// 22: how many cipher suites there are, 0 to 16.
@@ -159,6 +272,10 @@ impl LanParameter {
             Self::SubnetMask(_) => 6,
             Self::GatewayAddress(_) => 12,
             Self::GatewayMac(_) => 13,
+            Self::CommunityString(_) => 16,
+            Self::DestinationCount(_) => 17,
+            Self::DestinationType(_) => 18,
+            Self::DestinationAddress(_) => 19,
             Self::VlanId(_) => 20,
             Self::CipherSuiteCount(_) => 22,
             Self::CipherSuites(_) => 23,
@@ -174,7 +291,8 @@ impl LanParameter {
     /// Reads the value of parameter `number`.
     ///
     /// # Errors
-    /// [`PARAMETER_NOT_SUPPORTED`] for a number that is not known here, else as [`Decode::decode`].
+    /// [`PARAMETER_NOT_SUPPORTED`] for a number that is not known here, [`CompletionCode::INVALID_DATA_FIELD`] for a community that
+    /// is not printable and for a destination that is neither a trap's nor OEM or has no IPv4 address, else as [`Decode::decode`].
     pub fn read(number: u8, data: &[u8]) -> Result<Self, CompletionCode> {
         let mut reader = Reader::new(data);
         let value = Self::decode(number, &mut reader)?;
@@ -197,6 +315,14 @@ impl LanParameter {
             6 => Self::SubnetMask(reader.array()?),
             12 => Self::GatewayAddress(reader.array()?),
             13 => Self::GatewayMac(reader.array()?),
+            16 => Self::CommunityString(
+                Some(CommunityString(reader.array()?))
+                    .filter(CommunityString::is_printable)
+                    .ok_or(CompletionCode::INVALID_DATA_FIELD)?,
+            ),
+            17 => Self::DestinationCount(reader.u8()? & 0x0F),
+            18 => Self::DestinationType(decode_type(reader)?),
+            19 => Self::DestinationAddress(decode_address(reader)?),
             20 => {
                 let id = reader.u16()?;
                 Self::VlanId((id & 0x8000 != 0).then_some(id & 0x0FFF))
@@ -235,6 +361,22 @@ impl Encode for LanParameter {
             }
             Self::IpSource(source) => out.push(*source as u8),
             Self::MacAddress(bytes) | Self::GatewayMac(bytes) => out.extend(bytes),
+            Self::CommunityString(community) => out.extend(community.0),
+            Self::DestinationCount(count) => out.push(count & 0x0F),
+            Self::DestinationType(of) => {
+                let kind = kind_code(of.kind);
+                out.extend([
+                    of.set & 0x0F,
+                    u8::from(of.acknowledged) << 7 | kind,
+                    of.interval,
+                    of.retries & 0x07,
+                ]);
+            }
+            Self::DestinationAddress(of) => {
+                out.extend([of.set & 0x0F, IPV4, of.backup_gateway.into()]);
+                out.extend(of.address);
+                out.extend(of.mac);
+            }
             Self::VlanId(id) => out.extend(id.map_or(0, |id| id & 0x0FFF | 0x8000).to_le_bytes()),
             Self::CipherSuites(suites) => {
                 out.push(0);
@@ -254,6 +396,44 @@ impl Encode for LanParameter {
             }
         }
     }
+}
+
+/// Address format of a destination: an IPv4 address and a hardware address.
+const IPV4: u8 = 0x00;
+
+fn kind_code(kind: DestinationKind) -> u8 {
+    match kind {
+        DestinationKind::Pet => 0b000,
+        DestinationKind::Oem1 => 0b110,
+        DestinationKind::Oem2 => 0b111,
+    }
+}
+
+fn decode_type(reader: &mut Reader<'_>) -> Result<DestinationType, CompletionCode> {
+    let [set, kind, interval, retries] = reader.array()?;
+    let kinds = [DestinationKind::Pet, DestinationKind::Oem1, DestinationKind::Oem2];
+    let known = kinds.into_iter().find(|known| kind_code(*known) == kind & 0x07);
+    Ok(DestinationType {
+        set: set & 0x0F,
+        acknowledged: kind & 0x80 != 0,
+        kind: known.ok_or(CompletionCode::INVALID_DATA_FIELD)?,
+        interval,
+        retries: retries & 0x07,
+    })
+}
+
+fn decode_address(reader: &mut Reader<'_>) -> Result<DestinationAddress, CompletionCode> {
+    let [set, format] = reader.array()?;
+    if format & 0xF0 != IPV4 {
+        return Err(CompletionCode::INVALID_DATA_FIELD);
+    }
+    let [gateway] = reader.array()?;
+    Ok(DestinationAddress {
+        set: set & 0x0F,
+        backup_gateway: gateway & 0x01 != 0,
+        address: reader.array()?,
+        mac: reader.array()?,
+    })
 }
 
 /// Source byte of a configured IPv6 address that is in use.

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::command::app_channel::ChannelNumber;
 
 reads_back! {
     changes_read_back: SolParameterChange;
