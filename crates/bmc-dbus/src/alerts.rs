@@ -19,15 +19,13 @@ pub struct Trap {
     pub text: String,
 }
 
-/// Where alerts go: `(byyybsay)`.
+/// Where alerts go: `(byybsay)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Destination {
     /// Whether an alert counts as arrived only when the destination says so.
     pub acknowledged: bool,
-    /// Type; 0 is a platform event trap.
-    pub kind: u8,
-    /// Seconds between attempts.
-    pub timeout: u8,
+    /// Seconds between attempts, less one.
+    pub interval: u8,
     /// Attempts after the first, 0 to 7.
     pub retries: u8,
     /// Whether the backup gateway is wanted. Kept; the kernel's routes decide.

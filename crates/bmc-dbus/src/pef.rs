@@ -17,7 +17,7 @@ pub trait EventFilter {
     fn set_last_processed(&self, by_bmc: bool, id: u16) -> zbus::Result<()>;
     /// Sets the postpone timer as Arm PEF Postpone Timer does; what is left of it.
     fn postpone(&self, seconds: u8) -> zbus::Result<u8>;
-    /// Begins to send an alert to a destination of a channel, with the alert string of this number (0 is the volatile one), of an
+    /// Begins to send an alert to a destination of a channel, with the alert string of this number (0 is the volatile one, FFh none), of an
     /// event: generator and event message, or nothing. `org.ferrite.Error.Busy` while another one is on its way.
     fn alert(&self, channel: u8, destination: u8, string: u8, event: &[u8]) -> zbus::Result<()>;
     /// What became of it, as Alert Immediate tells.

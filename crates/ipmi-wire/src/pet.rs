@@ -92,9 +92,9 @@ impl PlatformEventTrap {
         u32::from_be_bytes([0, self.sensor_type, self.event_type, deasserted | self.offset & 0x0F])
     }
 
-    /// The octets of the trap's variable.
-    pub fn variable_bindings(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(47);
+    /// The octets of the trap's variable, with `text` as its custom field; the first 62 bytes of it have room.
+    pub fn variable_bindings(&self, text: &str) -> Vec<u8> {
+        let mut out = Vec::with_capacity(47 + MAX_CUSTOM);
         out.extend(self.guid);
         out.extend(self.sequence.to_be_bytes());
         out.extend(self.local_timestamp.to_be_bytes());
@@ -105,6 +105,7 @@ impl PlatformEventTrap {
         out.push(self.language);
         out.extend(self.manufacturer.to_be_bytes());
         out.extend(self.system.to_be_bytes());
+        out.extend(custom_field(text));
         out.push(END_OF_FIELDS);
         out
     }
@@ -159,16 +160,39 @@ impl PlatformEventTrap {
         })
     }
 
-    /// The message that brings this trap to a manager; its parameters are the fields of [`SnmpTrap`].
-    pub fn message(&self, community: &[u8], agent: [u8; 4], uptime: u32) -> SnmpTrap {
+    /// The message that brings this trap to a manager with the octets of its variable; the rest are the fields of [`SnmpTrap`].
+    pub fn message(
+        &self,
+        variable_bindings: Vec<u8>,
+        community: &[u8],
+        agent: [u8; 4],
+        uptime: u32,
+    ) -> SnmpTrap {
         SnmpTrap {
             community: community.to_vec(),
             agent,
             specific_trap: self.specific_trap(),
             uptime,
-            variable_bindings: self.variable_bindings(),
+            variable_bindings,
         }
     }
+}
+
+/// Text as a FRU field with its type and length; nothing where there is none. A single byte gets another one: its type and length would
+/// be those of the end.
+fn custom_field(text: &str) -> Vec<u8> {
+    const TEXT: u8 = 0xC0;
+    if text.is_empty() {
+        return Vec::new();
+    }
+    let mut field = vec![TEXT];
+    field.extend(text.bytes().take(MAX_CUSTOM - 2));
+    if field.len() == 2 {
+        field.push(b' ');
+    }
+    // At most 62, which six bits hold.
+    field[0] |= u8::try_from(field.len() - 1).unwrap_or(0);
+    field
 }
 
 /// 1.3.6.1.4.1.3183.1.1, the enterprise of these traps: "wired for management", PET, version 1.

@@ -15,7 +15,7 @@ use rmcp_session::{CipherSuite, Endpoint, Settings};
 use tokio::sync::{Notify, watch};
 use zbus::Connection;
 
-use crate::{config::Checked, session_events::SessionEvents, sol};
+use crate::{alerts, config::Checked, session_events::SessionEvents, sol};
 
 /// One LAN channel, for as long as the process lives.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub(crate) struct LanChannel {
     pub(crate) acted: Notify,
     /// The SOL configuration.
     pub(crate) sol: sol::Configuration,
+    /// Alerts and where they go.
+    pub(crate) alerts: alerts::Alerts,
     /// The bus, while there is one.
     pub(crate) bus: watch::Sender<Option<Connection>>,
     /// Whether the host has power, as far as anybody says.
@@ -50,7 +52,12 @@ pub(crate) struct LanChannel {
 }
 
 impl LanChannel {
-    pub(crate) fn new(config: &Checked, listen: SocketAddr, sol: StateFile<sol::Kept>) -> Self {
+    pub(crate) fn new(
+        config: &Checked,
+        listen: SocketAddr,
+        sol: StateFile<sol::Kept>,
+        alerts: StateFile<alerts::Kept>,
+    ) -> Self {
         let sol = sol::Configuration::load(sol, config.consoles.clone(), listen.port());
         let settings = Settings { sol: sol.parameters(), ..config.settings.clone() };
         Self {
@@ -63,6 +70,7 @@ impl LanChannel {
             sessions_changed: Notify::new(),
             acted: Notify::new(),
             sol,
+            alerts: alerts::Alerts::new(alerts::Configuration::load(alerts), config.trap_port),
             bus: watch::Sender::new(None),
             host_on: watch::Sender::new(true),
             endpoint: Mutex::new(Endpoint::new(settings)),

@@ -44,6 +44,8 @@ pub(crate) struct Config {
     log_sessions: bool,
     /// The host's consoles that Serial over LAN reaches, by SOL instance from instance 1, at most 15. Default: `default` alone.
     consoles: Vec<String>,
+    /// The UDP port where SNMP managers take alerts. Default: 162.
+    trap_port: u16,
 }
 
 impl Default for Config {
@@ -66,6 +68,7 @@ impl Default for Config {
             lockout_seconds: 300,
             log_sessions: false,
             consoles: vec!["default".into()],
+            trap_port: ipmi_wire::pet::PORT,
         }
     }
 }
@@ -79,6 +82,7 @@ pub(crate) struct Checked {
     pub(crate) settings: Settings,
     pub(crate) consoles: Vec<String>,
     pub(crate) log_sessions: bool,
+    pub(crate) trap_port: u16,
 }
 
 /// What is wrong with a value.
@@ -135,8 +139,15 @@ impl Config {
         // systemd before 258 passes over `BindToDevice=%i`: an instance that serves one interface sees to it itself.
         let device = self.bind_to_device.unwrap_or(instance.is_some()).then_some(interface);
         let consoles = self.consoles()?;
-        let log_sessions = self.log_sessions;
-        Ok(Checked { listen: self.listen, device, channel: name, settings, consoles, log_sessions })
+        Ok(Checked {
+            listen: self.listen,
+            device,
+            channel: name,
+            settings,
+            consoles,
+            log_sessions: self.log_sessions,
+            trap_port: self.trap_port,
+        })
     }
 
     fn check_ranges(&self) -> Result<(), ConfigError> {

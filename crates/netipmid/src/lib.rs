@@ -3,6 +3,7 @@
 //! The [`rmcp_session::Endpoint`] and the socket live as long as the process, so that sessions survive a restart of the bus, of
 //! ipmid and of userd; what stands on the bus is made anew on each connection.
 
+mod alerts;
 mod audit;
 mod channel;
 mod config;
@@ -33,7 +34,8 @@ async fn run(context: Context) -> anyhow::Result<()> {
     let config = config.map_err(|error| context.config_error(error.field(), &error))?;
     let socket = Socket::open(&config)?;
     let kept = context.state_file(&format!("sol-{}.json", config.channel))?;
-    let channel = Arc::new(LanChannel::new(&config, socket.address(), kept));
+    let alerts = context.state_file(&format!("alerts-{}.json", config.channel))?;
+    let channel = Arc::new(LanChannel::new(&config, socket.address(), kept, alerts));
     tracing::info!(channel = channel.name, number = channel.number, listen = %channel.listen, "listening");
     let mut driver = tokio::spawn(driver::drive(Arc::clone(&channel), socket));
     let bus = bmc_daemon::keep_connected(&context, async |connection| {

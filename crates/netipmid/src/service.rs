@@ -14,7 +14,8 @@ use rmcp_session::{SessionState, SolSummary};
 use zbus::{Connection, fdo, object_server::SignalEmitter};
 
 use crate::{
-    channel::LanChannel, credentials, driver::Kernel, neighbors::Neighbors, session_events, sessions, sol,
+    alerts, channel::LanChannel, credentials, driver::Kernel, neighbors::Neighbors, session_events, sessions,
+    sol,
 };
 
 /// Serves on `connection` until it closes; calls `ready` once the channel's name is owned.
@@ -34,6 +35,7 @@ pub(crate) async fn serve(
         .context("cannot serve the channel")?;
     sessions::publish(connection, channel).await.context("cannot serve the sessions")?;
     sol::publish(connection, channel).await.context("cannot serve the SOL configuration")?;
+    alerts::publish(connection, channel).await.context("cannot serve the alerts")?;
     // ipmid and userd know the channel by this name: before any call to them.
     bmc_dbus::own_name(connection, &format!("{}{}", ipmi::CHANNEL_PREFIX, channel.name)).await?;
     let line = DirectLine::connect(connection).await.context("cannot watch for ipmid")?;

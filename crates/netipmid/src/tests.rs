@@ -110,7 +110,8 @@ impl Daemon {
         let socket = Socket::open(&config).unwrap();
         let state = tempfile::tempdir().unwrap();
         let kept = bmc_daemon::StateFile::new(state.path().join("sol.json"));
-        let channel = Arc::new(LanChannel::new(&config, socket.address(), kept));
+        let alerts = bmc_daemon::StateFile::new(state.path().join("alerts.json"));
+        let channel = Arc::new(LanChannel::new(&config, socket.address(), kept, alerts));
         let driver = tokio::spawn(driver::drive(Arc::clone(&channel), socket));
         Self { _state: state, channel, driver }
     }

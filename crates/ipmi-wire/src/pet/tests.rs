@@ -56,7 +56,7 @@ fn emitted(message: &SnmpTrap) -> Vec<u8> {
 #[test]
 fn a_trap_is_what_ipmi_pet_understands() {
     assert_eq!(too_hot().specific_trap(), 65_801);
-    assert_eq!(too_hot().variable_bindings(), TOO_HOT);
+    assert_eq!(too_hot().variable_bindings(""), TOO_HOT);
     assert_eq!(PlatformEventTrap::parse(65_801, &TOO_HOT), Ok(too_hot()));
 }
 
@@ -65,14 +65,14 @@ fn a_trap_is_what_ipmi_pet_understands() {
 fn an_event_that_is_gone_has_bit_7_and_an_unknown_time_is_zero() {
     let gone = PlatformEventTrap { deasserted: true, local_timestamp: 0, utc_offset: None, ..too_hot() };
     assert_eq!(gone.specific_trap(), 65_929);
-    let octets = gone.variable_bindings();
+    let octets = gone.variable_bindings("");
     assert_eq!(octets[18..24], [0, 0, 0, 0, 0xFF, 0xFF]);
     assert_eq!(PlatformEventTrap::parse(65_929, &octets), Ok(gone));
 }
 
 #[test]
 fn west_of_greenwich_the_offset_is_negative() {
-    let octets = PlatformEventTrap { utc_offset: Some(-480), ..too_hot() }.variable_bindings();
+    let octets = PlatformEventTrap { utc_offset: Some(-480), ..too_hot() }.variable_bindings("");
     assert_eq!(octets[22..24], [0xFE, 0x20]);
     assert_eq!(PlatformEventTrap::parse(65_801, &octets).unwrap().utc_offset, Some(-480));
 }
@@ -108,7 +108,7 @@ fn a_cut_trap_and_another_specific_trap_are_refused() {
 /// ```
 #[test]
 fn a_message_is_what_snmptrapd_takes() {
-    let message = too_hot().message(b"public", [192, 0, 2, 1], 12_345);
+    let message = too_hot().message(TOO_HOT.to_vec(), b"public", [192, 0, 2, 1], 12_345);
     let bytes = emitted(&message);
     assert_eq!(bytes, [&MESSAGE[..], &[47], &TOO_HOT].concat());
     assert_eq!(SnmpTrap::parse(&bytes), Ok(message));
@@ -196,7 +196,7 @@ proptest! {
     ) {
         let trap = PlatformEventTrap::parse(specific, &octets).unwrap();
         prop_assert_eq!(trap.specific_trap(), specific);
-        let written = trap.variable_bindings();
+        let written = trap.variable_bindings("");
         prop_assert_eq!(&written[..46], &octets[..46]);
         prop_assert_eq!(PlatformEventTrap::parse(specific, &written), Ok(trap));
     }
@@ -237,4 +237,16 @@ proptest! {
             prop_assert_eq!(emitted(&message), bytes);
         }
     }
+}
+
+#[test]
+fn text_is_a_custom_field_that_is_never_taken_for_the_end() {
+    let custom = |text: &str| too_hot().variable_bindings(text)[46..].to_vec();
+    assert_eq!(custom(""), [0xC1]);
+    assert_eq!(custom("hot!"), *b"\xC4hot!\xC1");
+    assert_eq!(custom("h"), *b"\xC2h \xC1");
+    let long = "x".repeat(200);
+    assert_eq!((custom(&long).len(), custom(&long)[0]), (64, 0xFE));
+    let trap = too_hot();
+    assert_eq!(PlatformEventTrap::parse(trap.specific_trap(), &trap.variable_bindings(&long)), Ok(trap));
 }

@@ -1,0 +1,53 @@
+//! Alerts over this channel: an event goes as a platform event trap to an SNMP manager (v2.0§17.16).
+
+mod configuration;
+mod sending;
+mod service;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU16, Ordering},
+    },
+};
+
+use tokio::sync::oneshot;
+
+pub(crate) use self::{
+    configuration::{Configuration, Kept},
+    service::publish,
+};
+
+/// The alerts of a channel, for as long as the process lives.
+#[derive(Debug)]
+pub(crate) struct Alerts {
+    pub(crate) configuration: Configuration,
+    /// Where managers listen.
+    port: u16,
+    /// The number of the trap that was sent last.
+    sequence: AtomicU16,
+    /// Those who wait until a manager acknowledges a trap, by its number and time.
+    waiting: Mutex<HashMap<(u16, u32), oneshot::Sender<()>>>,
+}
+
+impl Alerts {
+    pub(crate) fn new(configuration: Configuration, port: u16) -> Self {
+        Self { configuration, port, sequence: AtomicU16::new(0), waiting: Mutex::default() }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<(u16, u32), oneshot::Sender<()>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number for the next trap.
+    fn next_sequence(&self) -> u16 {
+        self.sequence.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+    }
+
+    /// A manager acknowledges a trap; whether it was waited for.
+    fn acknowledge(&self, sequence: u16, timestamp: u32) -> bool {
+        let waiting = self.waiting().remove(&(sequence, timestamp));
+        waiting.is_some_and(|waiting| waiting.send(()).is_ok())
+    }
+}
