@@ -237,7 +237,7 @@ struct Log(mpsc::UnboundedSender<Vec<u8>>, bool);
 
 #[zbus::interface(name = "org.ferrite.EventLog")]
 impl Log {
-    fn add(&mut self, record: Vec<u8>) -> zbus::fdo::Result<u16> {
+    fn report(&mut self, record: Vec<u8>) -> zbus::fdo::Result<u16> {
         if std::mem::replace(&mut self.1, false) {
             return Err(zbus::fdo::Error::Failed("not now".into()));
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Mutex, time::Duration};
 
-use bmc_dbus::sel::EventLogProxy;
+use bmc_dbus::{error_reply, sel::EventLogProxy};
 use ipmi_wire::{
     codec::Encode as _,
     command::watchdog::{PreTimeoutInterrupt, SENSOR_NUMBER, SENSOR_TYPE, TimeoutAction, TimerUse},
@@ -18,6 +18,8 @@ const WAITING: usize = 16;
 const RETRY: Duration = Duration::from_secs(2);
 /// Offset of the event "timer interrupt"; the others are the action's code (v2.0 table 42-3).
 const TIMER_INTERRUPT: u8 = 8;
+/// What seld answers where the log has no room.
+const FULL: &str = "org.ferrite.Error.Full";
 /// Event data 2 is what the sensor type says, event data 3 is not used (v2.0 table 29-6).
 const DATA_2_IS_SPECIFIC: u8 = 0xC0;
 const UNUSED: u8 = 0xFF;
@@ -99,9 +101,14 @@ impl Queue {
                 self.added.notified().await;
                 continue;
             };
-            match log.add(&record).await {
+            match log.report(&record).await {
                 Ok(_) => {
                     told = false;
+                    self.done(&record);
+                }
+                // The event filters have seen it all the same, and would see it with each attempt.
+                Err(error) if error_reply(&error).is_some_and(|(name, _)| name == FULL) => {
+                    tracing::warn!("an event of the watchdog has no room in the log");
                     self.done(&record);
                 }
                 Err(error) => {

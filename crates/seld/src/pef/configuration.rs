@@ -221,9 +221,11 @@ impl Configuration {
             }
             Ok(())
         }
-        let mut new = Self::default();
-        new.control = kept.control & CONTROL;
-        new.actions = kept.actions.unwrap_or(ACTIONS) & ACTIONS;
+        let mut new = Self {
+            control: kept.control & CONTROL,
+            actions: kept.actions.unwrap_or(ACTIONS) & ACTIONS,
+            ..Self::default()
+        };
         table(&kept.filters, &mut new.filters)?;
         table(&kept.policies, &mut new.policies)?;
         new.guid = kept.guid.map_or(GuidOfTraps::System, |guid| GuidOfTraps::Own(Guid(guid)));

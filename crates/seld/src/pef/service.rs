@@ -78,6 +78,7 @@ impl EventFilter {
         let wrong = |code| FilterError::from(Refusal::Value(code));
         let event = if event.is_empty() { no_event() } else { event_of(&event).map_err(wrong)? };
         let event = SystemEvent { timestamp: self.0.log.time(), ..event };
+        // No string has the number FFh.
         let text = self.0.state().configuration.string(string.into());
         let entry = AlertPolicy { channel, destination, ..AlertPolicy::default() };
         let alert = Alert { event, severity: 0, entries: vec![(entry, text)] };
