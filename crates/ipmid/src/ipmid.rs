@@ -1,8 +1,11 @@
 //! What every handler is given.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
 };
 
 use bmc_daemon::{Channel, ChannelTable};
@@ -57,6 +60,8 @@ pub struct Kept {
     pub(crate) partial_sdr: Assembly,
     /// The channel of the last Chassis Control, for Get System Restart Cause; 0 before the first.
     control_channel: AtomicU8,
+    /// Held by who changes a LAN channel's parameters: the channels on which a change is going on.
+    pub(crate) lan_changes: tokio::sync::Mutex<BTreeSet<u8>>,
     /// Held by who changes the configuration of Serial over LAN.
     pub(crate) sol_changes: tokio::sync::Mutex<()>,
 }

@@ -26,6 +26,7 @@ pub const TABLE: &[&[Entry]] = &[
     commands::sdr::COMMANDS,
     commands::sel::COMMANDS,
     commands::event::COMMANDS,
+    commands::pef::COMMANDS,
     commands::fru::COMMANDS,
 ];
 

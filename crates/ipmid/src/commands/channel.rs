@@ -85,22 +85,23 @@ fn active_session(session: &Session) -> ActiveSession {
 }
 
 /// The host's channel has a privilege limit that can be set, and is always open. A LAN channel's settings are fixed: it always takes
-/// messages, each of them authenticated, and sends no alerts.
+/// messages, each of them authenticated, and sends alerts.
 fn get_channel_access(
     ipmid: &Ipmid,
     caller: &Caller,
     query: ChannelAccessQuery,
 ) -> Result<ChannelAccess, CompletionCode> {
-    let access = |privilege_limit| ChannelAccess {
-        alerting: false,
+    let access = |alerting, privilege_limit| ChannelAccess {
+        alerting,
         per_message_authentication: true,
         user_level_authentication: true,
         mode: AccessMode::Always,
         privilege_limit,
     };
     match ipmid.channel(query.channel, caller)?.medium {
-        ChannelMedium::Lan => Ok(access(Privilege::Administrator.into())),
+        ChannelMedium::Lan => Ok(access(true, Privilege::Administrator.into())),
         ChannelMedium::SystemInterface => Ok(access(
+            false,
             ipmid.kept.restrictions.get(|all| if query.volatile { all.host_limit } else { all.stored_limit }),
         )),
         ChannelMedium::Ipmb | ChannelMedium::Internal => Err(NOT_FOR_THIS_CHANNEL),

@@ -2,23 +2,28 @@
 
 use std::net::Ipv4Addr;
 
-use bmc_daemon::ChannelMedium;
 use ipmi_wire::{
     CompletionCode, Privilege,
     codec::Encode as _,
     command::transport::{
-        AddressSource, DynamicSource, GetLanConfiguration, Ipv6Entry, LanParameter, PARAMETER_NOT_SUPPORTED,
-        PARAMETER_REVISION, ParameterQuery, ParameterValue,
+        AddressSource, CommunityString, DestinationAddress, DestinationKind, DestinationType, DynamicSource,
+        GetLanConfiguration, Ipv6Entry, LanParameter, PARAMETER_NOT_SUPPORTED, PARAMETER_REVISION,
+        ParameterChange, ParameterQuery, ParameterValue, READ_ONLY, SET_IN_PROGRESS, SetLanConfiguration,
     },
 };
 
+use super::sol::lan_channel;
 use crate::{
     dispatch::{Caller, Entry, later},
     ipmid::Ipmid,
-    platform::lan::{Interface, Ipv6Address, Ipv6Origin, LanOffer},
+    platform::{
+        alerts::Destination,
+        lan::{Interface, Ipv6Address, Ipv6Origin, LanOffer},
+    },
 };
 
-pub(crate) const COMMANDS: &[Entry] = &[later!(GetLanConfiguration, get_lan_configuration)];
+pub(crate) const COMMANDS: &[Entry] =
+    &[later!(SetLanConfiguration, set_lan_configuration), later!(GetLanConfiguration, get_lan_configuration)];
 
 /// How many IPv6 addresses of each kind a client may ask for.
 const IPV6_ENTRIES: u8 = 16;
@@ -28,10 +33,7 @@ async fn get_lan_configuration(
     caller: &Caller,
     query: ParameterQuery,
 ) -> Result<ParameterValue, CompletionCode> {
-    let channel = ipmid.channel(query.channel, caller)?;
-    if channel.medium != ChannelMedium::Lan {
-        return Err(CompletionCode::INVALID_DATA_FIELD);
-    }
+    let channel = lan_channel(ipmid, query.channel, caller)?;
     let source = source(query.parameter).ok_or(PARAMETER_NOT_SUPPORTED)?;
     if query.revision_only {
         return Ok(ParameterValue { revision: PARAMETER_REVISION, data: Vec::new() });
@@ -45,6 +47,16 @@ async fn get_lan_configuration(
         }
         Source::Set(_) => return Err(CompletionCode::PARAMETER_OUT_OF_RANGE),
         Source::Offer(parameter) => parameter(&lan.offer(&channel.name).await?),
+        Source::Progress => {
+            LanParameter::SetInProgress(ipmid.kept.lan_changes.lock().await.contains(&channel.number).into())
+        }
+        Source::Community => community(&ipmid.platform.alerts.community(&channel.name).await?),
+        Source::DestinationCount => {
+            LanParameter::DestinationCount(ipmid.platform.alerts.destinations(&channel.name).await?)
+        }
+        Source::Destination(parameter) => {
+            parameter(query.set, &destination(ipmid, &channel.name, query.set).await?)
+        }
     };
     Ok(ParameterValue { revision: PARAMETER_REVISION, data: parameter.to_bytes() })
 }
@@ -55,14 +67,18 @@ enum Source {
     Interface(fn(&Interface) -> LanParameter),
     Set(fn(&Interface, u8) -> LanParameter),
     Offer(fn(&LanOffer) -> LanParameter),
+    Progress,
+    Community,
+    DestinationCount,
+    Destination(fn(u8, &Destination) -> LanParameter),
 }
 
-/// The parameters that have a true value. Those without (IP header, ports, ARP control, backup gateway, community, alert
-/// destinations, VLAN priority, bad password threshold) are "not supported" until something here acts on them.
+/// The parameters that have a true value. Those without (IP header, ports, ARP control, backup gateway, VLAN priority, bad password
+/// threshold) are "not supported" until something here acts on them.
 fn source(parameter: u8) -> Option<Source> {
     use LanParameter as P;
     Some(match parameter {
-        0 => Source::Fixed(|| P::SetInProgress(0)),
+        0 => Source::Progress,
         // No IPMI 1.5 session can be opened.
         1 => Source::Fixed(|| P::AuthenticationSupport(0)),
         2 => Source::Fixed(|| P::AuthenticationEnables([0; 5])),
@@ -72,6 +88,10 @@ fn source(parameter: u8) -> Option<Source> {
         6 => Source::Interface(|i| P::SubnetMask(i.ipv4.map_or([0; 4], |(_, prefix)| mask(prefix)))),
         12 => Source::Interface(|i| P::GatewayAddress(i.gateway.map_or([0; 4], |gateway| gateway.octets()))),
         13 => Source::Interface(|i| P::GatewayMac(i.gateway_mac.unwrap_or_default())),
+        16 => Source::Community,
+        17 => Source::DestinationCount,
+        18 => Source::Destination(destination_type),
+        19 => Source::Destination(destination_address),
         20 => Source::Interface(|i| P::VlanId(i.vlan)),
         22 => Source::Offer(|offer| P::CipherSuiteCount(suite_count(offer))),
         23 => Source::Offer(|offer| P::CipherSuites(suites(offer))),
@@ -87,6 +107,88 @@ fn source(parameter: u8) -> Option<Source> {
         _ => return None,
     })
 }
+
+fn community(text: &str) -> LanParameter {
+    LanParameter::CommunityString(CommunityString::new(text.as_bytes()).unwrap_or(CommunityString::PUBLIC))
+}
+
+fn destination_type(set: u8, of: &Destination) -> LanParameter {
+    LanParameter::DestinationType(DestinationType {
+        set,
+        acknowledged: of.acknowledged,
+        kind: DestinationKind::Pet,
+        interval: of.interval,
+        retries: of.retries,
+    })
+}
+
+fn destination_address(set: u8, of: &Destination) -> LanParameter {
+    LanParameter::DestinationAddress(DestinationAddress {
+        set,
+        backup_gateway: of.backup_gateway,
+        address: of.address.parse().map_or([0; 4], |address: Ipv4Addr| address.octets()),
+        mac: of.mac.as_slice().try_into().unwrap_or_default(),
+    })
+}
+
+/// A destination of a channel.
+///
+/// # Errors
+/// [`CompletionCode::PARAMETER_OUT_OF_RANGE`] where there are not so many, else the provider's.
+async fn destination(ipmid: &Ipmid, channel: &str, set: u8) -> Result<Destination, CompletionCode> {
+    let alerts = &ipmid.platform.alerts;
+    if set > alerts.destinations(channel).await? {
+        return Err(CompletionCode::PARAMETER_OUT_OF_RANGE);
+    }
+    Ok(alerts.destination(channel, set).await?)
+}
+
+/// Where alerts go can be set here; the network's own settings are networkd's.
+async fn set_lan_configuration(
+    ipmid: &Ipmid,
+    caller: &Caller,
+    change: ParameterChange,
+) -> Result<(), CompletionCode> {
+    use LanParameter as P;
+    let channel = lan_channel(ipmid, change.channel, caller)?;
+    source(change.parameter).ok_or(PARAMETER_NOT_SUPPORTED)?;
+    if !WRITABLE.contains(&change.parameter) {
+        return Err(READ_ONLY);
+    }
+    // One at a time: half of a destination is set by each of two parameters.
+    let mut changing = ipmid.kept.lan_changes.lock().await;
+    let alerts = &ipmid.platform.alerts;
+    match LanParameter::read(change.parameter, &change.data)? {
+        P::SetInProgress(1) if !changing.insert(channel.number) => return Err(SET_IN_PROGRESS),
+        P::SetInProgress(1) => {}
+        // Each write is kept at once: a commit has nothing left to do and ends the change.
+        P::SetInProgress(_) => drop(changing.remove(&channel.number)),
+        P::CommunityString(community) => {
+            alerts.set_community(&channel.name, &String::from_utf8_lossy(community.text())).await?;
+        }
+        // The vendor's types are not Ferrite's.
+        P::DestinationType(of) if of.kind != DestinationKind::Pet => {
+            return Err(CompletionCode::INVALID_DATA_FIELD);
+        }
+        P::DestinationType(of) => {
+            let DestinationType { acknowledged, interval, retries, .. } = of;
+            let now = destination(ipmid, &channel.name, of.set).await?;
+            let new = Destination { acknowledged, interval, retries, ..now };
+            alerts.set_destination(&channel.name, of.set, new).await?;
+        }
+        P::DestinationAddress(of) => {
+            let now = destination(ipmid, &channel.name, of.set).await?;
+            let address = Ipv4Addr::from(of.address).to_string();
+            let new = Destination { address, mac: of.mac.to_vec(), backup_gateway: of.backup_gateway, ..now };
+            alerts.set_destination(&channel.name, of.set, new).await?;
+        }
+        _ => return Err(READ_ONLY),
+    }
+    Ok(())
+}
+
+/// Whether a change is going on, and where alerts go.
+const WRITABLE: [u8; 4] = [0, 16, 18, 19];
 
 fn address_source(interface: &Interface) -> AddressSource {
     match (interface.ipv4, interface.ipv4_dhcp) {

@@ -13,6 +13,7 @@ pub(crate) mod host_message;
 pub(crate) mod lan;
 pub(crate) mod master_write_read;
 pub(crate) mod payload;
+pub(crate) mod pef;
 pub(crate) mod sdr;
 pub(crate) mod sel;
 pub(crate) mod sensor;

@@ -96,8 +96,8 @@ async fn channel_info_tells_medium_and_sessions() {
 #[tokio::test]
 async fn channel_access_is_for_channels_with_sessions() {
     let ipmid = fake::ipmid(&Arc::new(Board::running()));
-    assert_eq!(ask(&ipmid, APP, 0x41, &[1, 0x80]).await.unwrap(), [0x22, 4]);
-    assert_eq!(ask(&ipmid, APP, 0x41, &[1, 0x40]).await.unwrap(), [0x22, 4]);
+    assert_eq!(ask(&ipmid, APP, 0x41, &[1, 0x80]).await.unwrap(), [0x02, 4]);
+    assert_eq!(ask(&ipmid, APP, 0x41, &[1, 0x40]).await.unwrap(), [0x02, 4]);
     assert_eq!(ask(&ipmid, APP, 0x41, &[1, 0]).await, Err(0xCC));
     assert_eq!(ask(&ipmid, APP, 0x41, &[15, 0x80]).await.unwrap(), [0x22, 4]);
     assert_eq!(ask(&ipmid, APP, 0x41, &[0, 0x80]).await, Err(0x82));
@@ -256,10 +256,53 @@ async fn lan_parameters_show_the_interface_and_the_offer() {
         let revision = ask(&ipmid, TRANSPORT, 0x02, &[0x81, parameter, 0, 0]).await.unwrap();
         assert_eq!(revision, [0x11]);
     }
-    for unsupported in [7, 10, 16, 26, 200] {
+    for unsupported in [7, 10, 14, 26, 200] {
         assert_eq!(ask(&ipmid, TRANSPORT, 0x02, &[1, unsupported, 0, 0]).await, Err(0x80));
     }
     assert_eq!(ask(&ipmid, TRANSPORT, 0x02, &[15, 3, 0, 0]).await, Err(0xCC));
+}
+
+#[tokio::test]
+async fn where_alerts_go_is_told_as_it_was_set_and_the_network_is_not_set_here() {
+    let ipmid = fake::ipmid(&Arc::new(Board::running()));
+    let community = *b"ops\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let set: [(u8, u8, &[u8]); 4] = [
+        (16, 0, &community),
+        (18, 2, &[2, 0x80, 4, 3]),
+        (19, 2, &[2, 0, 0, 192, 0, 2, 9, 2, 0, 0, 0, 0, 7]),
+        (19, 0, &[0, 0, 1, 192, 0, 2, 8, 0, 0, 0, 0, 0, 0]),
+    ];
+    for (number, _, value) in set {
+        assert_eq!(ask(&ipmid, TRANSPORT, 0x01, &[&[1, number], value].concat()).await, Ok(vec![]));
+    }
+    for (number, set, value) in set {
+        let told = ask(&ipmid, TRANSPORT, 0x02, &[1, number, set, 0]).await.unwrap();
+        assert_eq!(told, [&[0x11], value].concat(), "{number}");
+    }
+    assert_eq!(ask(&ipmid, TRANSPORT, 0x02, &[1, 17, 0, 0]).await.unwrap(), [0x11, 2]);
+    assert_eq!(ask(&ipmid, TRANSPORT, 0x02, &[1, 18, 3, 0]).await, Err(0xC9));
+    let refused: [(&[u8], u8); 5] = [
+        (&[1, 18, 3, 0, 1, 1], 0xC9),
+        (&[1, 18, 1, 6, 1, 1], 0xCC),
+        (&[1, 3, 10, 0, 0, 1], 0x82),
+        (&[1, 17, 4], 0x82),
+        (&[1, 10, 1], 0x80),
+    ];
+    for (change, code) in refused {
+        assert_eq!(ask(&ipmid, TRANSPORT, 0x01, change).await, Err(code), "{change:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_lan_parameters_is_begun_by_one_at_a_time() {
+    let ipmid = fake::ipmid(&Arc::new(Board::running()));
+    for (progress, answer) in
+        [(1, Ok(vec![])), (1, Err(0x81)), (2, Ok(vec![])), (0, Ok(vec![])), (1, Ok(vec![]))]
+    {
+        assert_eq!(ask(&ipmid, TRANSPORT, 0x01, &[1, 0, progress]).await, answer);
+    }
+    assert_eq!(ask(&ipmid, TRANSPORT, 0x02, &[1, 0, 0, 0]).await, Ok(vec![0x11, 1]));
+    assert_eq!(ask(&ipmid, TRANSPORT, 0x02, &[2, 0, 0, 0]).await, Ok(vec![0x11, 0]), "another channel");
 }
 
 #[tokio::test]

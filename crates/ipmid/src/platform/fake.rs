@@ -1,5 +1,7 @@
 //! A board that is a table: tests fill it in and see what was asked of it.
 
+mod alerting;
+
 use std::{
     collections::{BTreeMap, HashMap},
     future::ready,
@@ -54,6 +56,8 @@ pub(crate) struct Board {
     pub(crate) sessions: Mutex<Vec<Session>>,
     pub(crate) sol: Mutex<Option<Configuration>>,
     pub(crate) payloads: Mutex<Vec<ListedPayload>>,
+    /// Event filters and alerts.
+    pub(crate) alerting: Mutex<alerting::Alerting>,
     pub(crate) sensors: Mutex<Arc<Snapshot>>,
     /// What the snapshot is made from once records are changed.
     pub(crate) model: Mutex<Model>,
@@ -131,6 +135,8 @@ pub(crate) fn ipmid(board: &Arc<Board>) -> Ipmid {
         users: board.clone(),
         lan: board.clone(),
         sessions: board.clone(),
+        alerts: board.clone(),
+        event_filter: board.clone(),
         sol: board.clone(),
         sensors: board.clone(),
         event_log: board.clone(),

@@ -1,7 +1,9 @@
 //! What ipmid needs of the board, as small traits: D-Bus behind one side, table-driven fakes of the tests behind the other.
 
+pub mod alerts;
 pub mod boot;
 pub mod dbus;
+pub mod event_filter;
 pub mod event_log;
 pub mod host;
 pub mod i2c;
@@ -34,6 +36,9 @@ pub enum PlatformError {
     /// The provider refuses: not now, not this value.
     #[error("refused: {0}")]
     Refused(String),
+    /// This is no value for it.
+    #[error("wrong value: {0}")]
+    Invalid(String),
     /// It can only be read.
     #[error("write-protected")]
     WriteProtected,
@@ -55,6 +60,7 @@ impl From<PlatformError> for CompletionCode {
             PlatformError::Absent(_) => Self::RESPONSE_NOT_PROVIDED,
             PlatformError::NotPresent => Self::NOT_PRESENT,
             PlatformError::Refused(_) | PlatformError::WriteProtected => Self::NOT_SUPPORTED_IN_STATE,
+            PlatformError::Invalid(_) => Self::INVALID_DATA_FIELD,
             PlatformError::Busy => Self::NODE_BUSY,
             PlatformError::Full => Self::OUT_OF_SPACE,
             PlatformError::Failed(_) => Self::UNSPECIFIED,
@@ -76,6 +82,10 @@ pub struct Platform {
     pub lan: Arc<dyn lan::Lan>,
     /// Sessions of all channels.
     pub sessions: Arc<dyn sessions::Sessions>,
+    /// Alerts over LAN channels.
+    pub alerts: Arc<dyn alerts::Alerts>,
+    /// Platform event filtering.
+    pub event_filter: Arc<dyn event_filter::EventFilter>,
     /// Serial over LAN.
     pub sol: Arc<dyn sol::Sol>,
     /// Sensors.

@@ -17,8 +17,8 @@ use tokio::task::JoinSet;
 use zbus::{Connection, Message};
 
 use super::{
-    Platform, PlatformError, boot::DbusBootOptions, event_log::DbusEventLog, i2c::Transfers, ipmb::DbusIpmb,
-    watchdog::DbusWatchdog,
+    Platform, PlatformError, alerts::DbusAlerts, boot::DbusBootOptions, event_filter::DbusEventFilter,
+    event_log::DbusEventLog, i2c::Transfers, ipmb::DbusIpmb, watchdog::DbusWatchdog,
 };
 use crate::sensors::DbusSensors;
 
@@ -45,6 +45,8 @@ pub async fn connect(
         users: Arc::new(users::DbusUsers::start(connection, tasks).await?),
         lan: Arc::new(lan::DbusLan::start(connection, tasks).await?),
         sessions: Arc::new(sessions::DbusSessions::new(connection, channels)),
+        alerts: Arc::new(DbusAlerts::new(connection.clone())),
+        event_filter: Arc::new(DbusEventFilter::new(connection.clone())),
         sol: Arc::new(sol::DbusSol::new(connection)),
         sensors: Arc::new(sensors.clone()),
         event_log: Arc::new(DbusEventLog::start(connection, tasks).await?),
@@ -89,6 +91,9 @@ pub(crate) fn platform_error(error: &zbus::Error) -> PlatformError {
     match name.as_str() {
         "org.ferrite.Error.NotPresent" => PlatformError::NotPresent,
         "org.ferrite.Error.Full" => PlatformError::Full,
+        "org.ferrite.Error.Busy" => PlatformError::Busy,
+        "org.ferrite.Error.ReadOnly" => PlatformError::WriteProtected,
+        "org.ferrite.Error.InvalidValue" => PlatformError::Invalid(text),
         absent if is_absence(absent) || NO_OBJECT.contains(&absent) => PlatformError::Absent("the provider"),
         _ => PlatformError::Refused(if text.is_empty() { name } else { text }),
     }
