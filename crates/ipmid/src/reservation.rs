@@ -16,6 +16,7 @@ pub(crate) struct Reservations {
 #[derive(Debug, Default)]
 struct Series {
     state: u32,
+    /// The oldest that is good; 0 where none is.
     first: u16,
     last: u16,
 }
@@ -32,7 +33,12 @@ impl Series {
     }
 
     fn holds(&self, id: u16, state: u32) -> bool {
-        state == self.state && id != 0 && (self.first..=self.last).contains(&id)
+        state == self.state && self.first != 0 && (self.first..=self.last).contains(&id)
+    }
+
+    /// The next reservation begins anew.
+    fn cancel(&mut self) {
+        self.first = 0;
     }
 }
 
@@ -59,8 +65,7 @@ impl Reservations {
 
     /// Records were erased over IPMI.
     pub(crate) fn cancel_sel(&self) {
-        // An empty range holds nothing; the next reservation begins a new one.
-        lock(&self.sel).first = u16::MAX;
+        lock(&self.sel).cancel();
     }
 }
 
@@ -103,5 +108,14 @@ mod tests {
         }
         let id = reservations.reserve_sdr(1);
         assert!(reservations.holds_sdr(id, 1));
+    }
+
+    #[test]
+    fn a_reservation_with_the_last_number_is_cancelled_like_any_other() {
+        let reservations = Reservations::default();
+        let ids: Vec<_> = (0..u16::MAX).map(|_| reservations.reserve_sel(7)).collect();
+        assert_eq!(ids.last(), Some(&u16::MAX));
+        reservations.cancel_sel();
+        assert!(!reservations.holds_sel(u16::MAX, 7) && !reservations.holds_sel(0, 7));
     }
 }
