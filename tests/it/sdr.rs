@@ -1,6 +1,6 @@
 //! The SDR repository as clients load, save, fill and cache it.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use ipmi_wire::{
     codec::Decode as _,
@@ -19,7 +19,7 @@ fn dump(stack: &Running, path: &Path) -> Vec<Sdr> {
     command.arg(path);
     let answer = Answer::of(command);
     assert!(answer.success, "{answer:#?}");
-    let bytes = std::fs::read(path).unwrap();
+    let bytes = fs::read(path).unwrap();
     let mut rest = bytes.as_slice();
     let mut records = Vec::new();
     while let Some(length) = rest.get(HEADER_LENGTH - 1) {
@@ -115,6 +115,29 @@ fn a_repository_that_is_filled_from_a_dump_is_as_before() {
 }
 
 #[test]
+fn while_one_user_updates_the_repository_another_is_told_so() {
+    let stack = Running::start();
+    let password = stack.description.state_dir.join("other-password");
+    fs::write(&password, "another-password\n").unwrap();
+    stack.ctl(&format!("user add other --privilege operator --password-file {}", password.display()));
+    let (us, mut other) = (stack.ipmitool(), stack.ipmitool());
+    (other.user, other.password) = ("other".to_owned(), "another-password".to_owned());
+    let theirs = |words: &str| other.run(&format!("-L OPERATOR {words}"));
+    eventually("the other user's login", || theirs("mc info").success);
+    let first_record = "raw 0x0a 0x23 0 0 0 0 0 5";
+    us.ok("raw 0x0a 0x2a");
+    for words in [first_record, &format!("raw {OEM}"), "raw 0x0a 0x2b"] {
+        let answer = theirs(words);
+        assert!(!answer.success && answer.stderr.contains("rsp=0xd0"), "{answer:#?}");
+    }
+    assert!(theirs("raw 0x0a 0x20").success);
+    us.ok(&format!("raw {OEM}"));
+    assert!(!listed(&stack).is_empty());
+    us.ok("raw 0x0a 0x2b");
+    assert!(theirs(first_record).success);
+}
+
+#[test]
 fn a_restart_of_ipmid_changes_neither_records_nor_times() {
     let stack = Running::start();
     let id: String = stack.ipmitool().ok(&format!("raw {OEM}")).stdout;
@@ -129,7 +152,7 @@ fn a_restart_of_ipmid_changes_neither_records_nor_times() {
         bytes("last_addition") + &bytes("last_erase")
     };
     eventually("the times to be written down", || {
-        std::fs::read_to_string(&file).is_ok_and(|text| before.contains(&times(&text)))
+        fs::read_to_string(&file).is_ok_and(|text| before.contains(&times(&text)))
     });
     let _again = crash_and_restart(&stack, "ipmid", || {});
     // Asked for one by one: who is shown the records before all are back has to find another time afterwards.

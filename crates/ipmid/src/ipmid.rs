@@ -26,6 +26,7 @@ use crate::{
     restriction::{HostState, Restrictions},
     sensors::EventEnables,
     stored::Stored,
+    update_mode::UpdateMode,
 };
 
 /// The controller's identity, its channels, and the board behind it.
@@ -47,6 +48,8 @@ pub struct Ipmid {
 pub struct Kept {
     pub(crate) identify: Identify,
     pub(crate) reservations: Reservations,
+    /// Who has the SDR repository to itself.
+    pub(crate) update_mode: UpdateMode,
     /// What waits for the host.
     pub(crate) messages: HostMessages,
     /// What the host set.

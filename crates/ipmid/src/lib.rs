@@ -19,6 +19,7 @@ pub mod sensors;
 pub mod service;
 mod stored;
 pub mod table;
+mod update_mode;
 
 use std::sync::Arc;
 

@@ -53,6 +53,11 @@ impl Reservations {
         lock(&self.sdr).holds(id, generation)
     }
 
+    /// A client has the repository to itself.
+    pub(crate) fn cancel_sdr(&self) {
+        lock(&self.sdr).cancel();
+    }
+
     /// A reservation of the log that was last erased at `erased`; all earlier ones end.
     pub(crate) fn reserve_sel(&self, erased: u32) -> u16 {
         lock(&self.sel).reserve(erased, true)
@@ -78,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn readers_of_the_repository_share_it_until_it_changes() {
+    fn readers_of_the_repository_share_it_until_it_changes_or_is_one_clients() {
         let reservations = Reservations::default();
         assert!(!reservations.holds_sdr(0, 0));
         let (a, b) = (reservations.reserve_sdr(1), reservations.reserve_sdr(1));
@@ -86,6 +91,9 @@ mod tests {
         assert!(!reservations.holds_sdr(a, 2));
         let c = reservations.reserve_sdr(2);
         assert!(reservations.holds_sdr(c, 2) && !reservations.holds_sdr(b, 2));
+        reservations.cancel_sdr();
+        let d = reservations.reserve_sdr(2);
+        assert!(reservations.holds_sdr(d, 2) && !reservations.holds_sdr(c, 2));
     }
 
     #[test]

@@ -59,6 +59,16 @@ command! {
 }
 
 command! {
+    /// Enter SDR Repository Update Mode (v2.0§33.19).
+    EnterSdrRepositoryUpdateMode = STORAGE 0x2A "Enter SDR Repository Update Mode", AtLeast(Operator), () => ()
+}
+
+command! {
+    /// Exit SDR Repository Update Mode (v2.0§33.20).
+    ExitSdrRepositoryUpdateMode = STORAGE 0x2B "Exit SDR Repository Update Mode", AtLeast(Operator), () => ()
+}
+
+command! {
     /// Run Initialization Agent (v2.0§33.21).
     RunInitializationAgent = STORAGE 0x2C "Run Initialization Agent", AtLeast(Operator),
     InitializationRequest => InitializationState
@@ -74,6 +84,8 @@ pub const SUPPORTS_PARTIAL_ADD: u8 = 0x04;
 pub const SUPPORTS_DELETE: u8 = 0x08;
 /// The repository can be written while it is read, without a mode for it.
 pub const NON_MODAL_UPDATE: u8 = 0x20;
+/// There is a mode for writing it, too.
+pub const MODAL_UPDATE: u8 = 0x40;
 /// Records were refused for want of space.
 pub const OVERFLOW: u8 = 0x80;
 

@@ -5,17 +5,19 @@ use ipmi_wire::{
     CompletionCode,
     command::{
         sdr::{
-            AddSdr, AllocationInfo, ClearSdrRepository, DeleteSdr, GetSdr, GetSdrRepositoryAllocationInfo,
-            GetSdrRepositoryInfo, GetSdrRepositoryTime, InitializationRequest, InitializationState,
-            LAST_RECORD, NON_MODAL_UPDATE, NewSdr, OVERFLOW, PartialAddSdr, ReadRecord, RecordData,
-            RepositoryInfo, Reservation, ReserveSdrRepository, RunInitializationAgent,
-            SUPPORTS_ALLOCATION_INFO, SUPPORTS_DELETE, SUPPORTS_PARTIAL_ADD, SUPPORTS_RESERVE,
-            SetSdrRepositoryTime, Timestamp, WHOLE_RECORD,
+            AddSdr, AllocationInfo, ClearSdrRepository, DeleteSdr, EnterSdrRepositoryUpdateMode,
+            ExitSdrRepositoryUpdateMode, GetSdr, GetSdrRepositoryAllocationInfo, GetSdrRepositoryInfo,
+            GetSdrRepositoryTime, InitializationRequest, InitializationState, LAST_RECORD, MODAL_UPDATE,
+            NON_MODAL_UPDATE, NewSdr, OVERFLOW, PartialAddSdr, ReadRecord, RecordData, RepositoryInfo,
+            Reservation, ReserveSdrRepository, RunInitializationAgent, SUPPORTS_ALLOCATION_INFO,
+            SUPPORTS_DELETE, SUPPORTS_PARTIAL_ADD, SUPPORTS_RESERVE, SetSdrRepositoryTime, Timestamp,
+            WHOLE_RECORD,
         },
         sel::{ClearRequest, DeleteRecord, ErasureProgress, PartialRecord, RecordId},
     },
     record::sdr::{HEADER_LENGTH, MAX_LENGTH, VERSION},
 };
+use tokio::time::Instant;
 
 use crate::{
     Ipmid,
@@ -24,18 +26,21 @@ use crate::{
     sensors::{MOST_ADDED, Record, RecordChange, Snapshot, record_of},
 };
 
+/// What shows no record and changes nothing is answered to all while one of them updates the repository.
 pub(crate) const COMMANDS: &[Entry] = &[
     now!(GetSdrRepositoryInfo, info),
     now!(GetSdrRepositoryAllocationInfo, allocation),
-    now!(ReserveSdrRepository, reserve),
-    now!(GetSdr, read),
-    later!(AddSdr, add),
-    later!(PartialAddSdr, add_part),
-    later!(DeleteSdr, delete),
-    later!(ClearSdrRepository, clear),
+    now!(ReserveSdrRepository, reserve).yields_to_update(),
+    now!(GetSdr, read).yields_to_update(),
+    later!(AddSdr, add).yields_to_update(),
+    later!(PartialAddSdr, add_part).yields_to_update(),
+    later!(DeleteSdr, delete).yields_to_update(),
+    later!(ClearSdrRepository, clear).yields_to_update(),
     now!(GetSdrRepositoryTime, time),
-    now!(SetSdrRepositoryTime, set_time),
-    now!(RunInitializationAgent, run_agent),
+    now!(SetSdrRepositoryTime, set_time).yields_to_update(),
+    now!(EnterSdrRepositoryUpdateMode, enter_update_mode).yields_to_update(),
+    now!(ExitSdrRepositoryUpdateMode, exit_update_mode).yields_to_update(),
+    now!(RunInitializationAgent, run_agent).yields_to_update(),
 ];
 
 /// Space is counted in records of the largest size.
@@ -58,6 +63,7 @@ fn info(ipmid: &Ipmid, _: &Caller, (): ()) -> Result<RepositoryInfo, CompletionC
             | SUPPORTS_PARTIAL_ADD
             | SUPPORTS_DELETE
             | NON_MODAL_UPDATE
+            | MODAL_UPDATE
             | if snapshot.changes.overflow { OVERFLOW } else { 0 },
     })
 }
@@ -214,6 +220,31 @@ fn set_time(ipmid: &Ipmid, caller: &Caller, time: Timestamp) -> Result<(), Compl
         caller.user_slot
     );
     Ok(())
+}
+
+/// Who enters it again stays in it, with the reservations made since.
+fn enter_update_mode(ipmid: &Ipmid, caller: &Caller, (): ()) -> Result<(), CompletionCode> {
+    if ipmid.kept.update_mode.enter(caller, Instant::now()) {
+        ipmid.kept.reservations.cancel_sdr();
+        log_update_mode("entered", caller);
+    }
+    Ok(())
+}
+
+/// Whose mode has ended by itself has what it asks for.
+fn exit_update_mode(ipmid: &Ipmid, caller: &Caller, (): ()) -> Result<(), CompletionCode> {
+    if ipmid.kept.update_mode.exit(Instant::now()) {
+        log_update_mode("left", caller);
+    }
+    Ok(())
+}
+
+fn log_update_mode(what: &str, caller: &Caller) {
+    tracing::info!(
+        "the repository's update mode was {what} over channel {} by user slot {:?}",
+        caller.channel,
+        caller.user_slot
+    );
 }
 
 /// What records say of a start, all sensors have from ipmid's start on: scanned, with all their events. Clients may have switched

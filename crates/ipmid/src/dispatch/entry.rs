@@ -32,6 +32,8 @@ pub struct Entry {
     pub access: Access,
     /// Which logical units it exists on.
     pub units: Units,
+    /// Whether it is refused while another client has the SDR repository in update mode.
+    pub yields_to_update: bool,
     /// What runs it.
     pub handler: Handler,
 }
@@ -76,6 +78,7 @@ impl Entry {
             name: C::NAME,
             access: C::ACCESS,
             units: Units::Bmc,
+            yields_to_update: false,
             handler,
         }
     }
@@ -84,6 +87,12 @@ impl Entry {
     #[must_use]
     pub const fn on_any_lun(self) -> Self {
         Self { units: Units::Any, ..self }
+    }
+
+    /// The same, refused while another client has the SDR repository in update mode.
+    #[must_use]
+    pub const fn yields_to_update(self) -> Self {
+        Self { yields_to_update: true, ..self }
     }
 
     /// What tells entries apart, as one number.

@@ -11,6 +11,7 @@ pub use caller::Caller;
 pub use entry::{Entry, Handler, Units};
 pub(crate) use entry::{either, later, now};
 use ipmi_wire::{CompletionCode, Lun, NetFn};
+use tokio::time::Instant;
 
 use crate::{Ipmid, commands, table};
 use bmc_daemon::ChannelMedium;
@@ -87,10 +88,13 @@ fn admit(
     };
     let entry = table::find(request.net_fn, request.command, group).ok_or(CompletionCode::INVALID_COMMAND)?;
     ipmid.admit(caller, entry, request.data.get(prefix.len()..).unwrap_or_default())?;
-    match entry.units {
-        Units::Bmc if caller.lun != Lun::BMC => Err(CompletionCode::INVALID_FOR_LUN),
-        Units::Bmc | Units::Any => Ok(entry),
+    if entry.units == Units::Bmc && caller.lun != Lun::BMC {
+        return Err(CompletionCode::INVALID_FOR_LUN);
     }
+    if entry.yields_to_update {
+        ipmid.kept.update_mode.admit(caller, Instant::now())?;
+    }
+    Ok(entry)
 }
 
 /// Whether `request` goes to the host's receive message queue: a LAN session's to LUN 2 (v2.0§7.3), but for the commands that tell

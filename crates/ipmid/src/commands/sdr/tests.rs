@@ -1,6 +1,10 @@
 //! Writing the repository, on a board that is a table.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bmc_daemon::ChannelMedium;
 use ipmi_wire::{Lun, codec::Decode as _, record::sdr::Sdr};
@@ -11,10 +15,15 @@ use crate::{
     dispatch::{Request, dispatch},
     platform::fake::{self, Board},
     sensors::{AddedRecords, Model, Numbers},
+    update_mode::LIFETIME,
 };
 
 const STORAGE: u8 = 0x0A;
 const SENSOR: u8 = 0x04;
+
+/// Who asks, and who else does.
+const USER: u8 = 2;
+const OTHER: u8 = 3;
 
 /// The provider lists a sensor of each of these names.
 fn load(model: &mut Model, names: &[&str]) {
@@ -40,8 +49,14 @@ fn board() -> Arc<Board> {
     Arc::new(board)
 }
 
-async fn ask(ipmid: &Ipmid, (net_fn, command): (u8, u8), data: &[u8]) -> Result<Vec<u8>, u8> {
-    let caller = Caller { lun: Lun::new(0).unwrap(), ..Caller::without_session(1, ChannelMedium::Lan) };
+async fn ask(ipmid: &Ipmid, net_fn_and_command: (u8, u8), data: &[u8]) -> Result<Vec<u8>, u8> {
+    ask_as(USER, ipmid, net_fn_and_command, data).await
+}
+
+/// As the user in this slot.
+async fn ask_as(slot: u8, ipmid: &Ipmid, (net_fn, command): (u8, u8), data: &[u8]) -> Result<Vec<u8>, u8> {
+    let caller = Caller::without_session(1, ChannelMedium::Lan);
+    let caller = Caller { lun: Lun::new(0).unwrap(), user_slot: Some(slot), ..caller };
     let response = dispatch(ipmid, &caller, Request { net_fn, command, data }).await;
     if response.completion_code.0 == 0 { Ok(response.data) } else { Err(response.completion_code.0) }
 }
@@ -71,7 +86,7 @@ async fn a_record_that_a_client_adds_can_be_read_and_deleted() {
     let ipmid = fake::ipmid(&board());
     let before = info(&ipmid).await;
     assert_eq!((before.records, before.free_space), (GENERATED, 256 * 64));
-    assert_eq!((before.last_addition, before.last_erase, before.operations), (1000, u32::MAX, 0x2F));
+    assert_eq!((before.last_addition, before.last_erase, before.operations), (1000, u32::MAX, 0x6F));
     assert_eq!(storage(&ipmid, 0x24, &oem(9)).await.unwrap(), [0x00, 0x20]);
     let after = info(&ipmid).await;
     assert_eq!((after.records, after.free_space, after.last_addition), (GENERATED + 1, 255 * 64, 2000));
@@ -169,11 +184,11 @@ async fn a_full_repository_says_so_until_a_record_is_deleted() {
     }
     assert_eq!(storage(&ipmid, 0x24, &record(256)).await, Err(0xC4));
     let full = info(&ipmid).await;
-    assert_eq!((full.records, full.free_space, full.operations), (256 + GENERATED, 0, 0xAF));
+    assert_eq!((full.records, full.free_space, full.operations), (256 + GENERATED, 0, 0xEF));
     assert_eq!(storage(&ipmid, 0x21, &[]).await.unwrap(), [11, 1, 64, 0, 0, 0, 0, 0, 1]);
     let [low, high] = reserve(&ipmid).await;
     storage(&ipmid, 0x26, &[low, high, 0x00, 0x20]).await.unwrap();
-    assert_eq!(info(&ipmid).await.operations, 0x2F);
+    assert_eq!(info(&ipmid).await.operations, 0x6F);
     assert_eq!(storage(&ipmid, 0x21, &[]).await.unwrap(), [11, 1, 64, 0, 1, 0, 1, 0, 1]);
 }
 
@@ -227,11 +242,72 @@ async fn the_repositorys_clock_is_its_own() {
     assert_eq!(info(&ipmid).await.last_addition, 5000);
 }
 
+async fn as_other(ipmid: &Ipmid, command: u8, data: &[u8]) -> Result<Vec<u8>, u8> {
+    ask_as(OTHER, ipmid, (STORAGE, command), data).await
+}
+
 #[tokio::test]
-async fn there_is_no_update_mode_to_enter_and_the_info_says_so() {
+async fn while_one_updates_the_repository_others_learn_how_it_stands_and_no_more() {
     let ipmid = fake::ipmid(&board());
-    assert_eq!(storage(&ipmid, 0x2A, &[]).await, Err(0xC1));
-    assert_eq!(info(&ipmid).await.operations & 0x60, 0x20, "non-modal");
+    assert_eq!(info(&ipmid).await.operations & 0x60, 0x60, "modal and non-modal");
+    assert_eq!(storage(&ipmid, 0x2A, &[]).await, Ok(Vec::new()));
+    let first = &[0, 0, 0, 0, 0, 5][..];
+    let refused: [(u8, &[u8]); 10] = [
+        (0x22, &[]),
+        (0x23, first),
+        (0x24, &oem(1)),
+        (0x25, &[0; 7]),
+        (0x26, &[0; 4]),
+        (0x27, b"\0\0CLR\0"),
+        (0x29, &[0; 4]),
+        (0x2A, &[]),
+        (0x2B, &[]),
+        (0x2C, &[0]),
+    ];
+    for (command, data) in refused {
+        assert_eq!(as_other(&ipmid, command, data).await, Err(0xD0), "{command:#x}");
+    }
+    for command in [0x20, 0x21, 0x28] {
+        assert!(as_other(&ipmid, command, &[]).await.is_ok(), "{command:#x}");
+    }
+    assert!(ask_as(OTHER, &ipmid, (SENSOR, 0x21), first).await.is_ok(), "device records are not in it");
+    storage(&ipmid, 0x24, &oem(1)).await.unwrap();
+    assert_eq!(storage(&ipmid, 0x2A, &[]).await, Ok(Vec::new()), "entered again");
+    assert_eq!(storage(&ipmid, 0x2B, &[]).await, Ok(Vec::new()));
+    assert_eq!(storage(&ipmid, 0x2B, &[]).await, Ok(Vec::new()), "nobody is in it");
+    assert!(as_other(&ipmid, 0x23, first).await.is_ok());
+    as_other(&ipmid, 0x24, &oem(2)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_ends_when_nothing_is_heard_of_it() {
+    let ipmid = fake::ipmid(&board());
+    storage(&ipmid, 0x2A, &[]).await.unwrap();
+    for _ in 0..2 {
+        tokio::time::advance(LIFETIME).await;
+        assert_eq!(as_other(&ipmid, 0x22, &[]).await, Err(0xD0));
+        reserve(&ipmid).await;
+    }
+    tokio::time::advance(LIFETIME + Duration::from_millis(1)).await;
+    as_other(&ipmid, 0x2A, &[]).await.unwrap();
+    assert_eq!(storage(&ipmid, 0x24, &oem(1)).await, Err(0xD0), "it is the other's now");
+}
+
+#[tokio::test]
+async fn entering_the_update_mode_ends_earlier_reservations() {
+    let ipmid = fake::ipmid(&board());
+    let second_part =
+        async |[low, high]: [u8; 2]| storage(&ipmid, 0x23, &[low, high, 0, 0, 5, 5]).await.map(|_| ());
+    let before = reserve(&ipmid).await;
+    assert_eq!(second_part(before).await, Ok(()));
+    storage(&ipmid, 0x2A, &[]).await.unwrap();
+    assert_eq!(second_part(before).await, Err(0xC5));
+    let within = reserve(&ipmid).await;
+    storage(&ipmid, 0x2A, &[]).await.unwrap();
+    assert_eq!(second_part(within).await, Ok(()), "it was the holder's already");
+    storage(&ipmid, 0x2B, &[]).await.unwrap();
+    assert_eq!(second_part(within).await, Ok(()));
+    assert_eq!(second_part(before).await, Err(0xC5));
 }
 
 #[tokio::test]
