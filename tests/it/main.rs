@@ -7,6 +7,7 @@
     reason = "a failed `unwrap` here is the test failing"
 )]
 
+mod alerts;
 mod boot;
 mod console;
 mod contract;

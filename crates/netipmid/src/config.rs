@@ -232,6 +232,10 @@ impl Config {
         Self { lockout_source_failures: failures, ..self }
     }
 
+    pub(crate) fn with_trap_port(self, trap_port: u16) -> Self {
+        Self { trap_port, ..self }
+    }
+
     pub(crate) fn with_suites(self, suites: &[u8]) -> Self {
         Self { cipher_suites: suites.to_vec(), ..self }
     }

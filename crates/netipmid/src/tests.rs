@@ -21,6 +21,7 @@ use zbus::{Connection, OwnedFd, fdo::ManagedObjects};
 
 use super::*;
 
+mod alerts;
 mod sol;
 
 struct Connect;
@@ -104,7 +105,10 @@ struct Daemon {
 
 impl Daemon {
     fn start() -> Self {
-        let toml = Config::for_test("[::]:0".parse().unwrap());
+        Self::start_with(Config::for_test("[::]:0".parse().unwrap()))
+    }
+
+    fn start_with(toml: Config) -> Self {
         let channels = bmc_daemon::ChannelTable::read(std::path::Path::new("/nonexistent")).unwrap();
         let config = toml.check(None, &channels).unwrap();
         let socket = Socket::open(&config).unwrap();

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use bmc_daemon::{ChannelTable, StateFile};
+use bmc_daemon::{ChannelMedium, ChannelTable, StateFile};
 use ipmi_wire::{
     codec::Decode as _,
     command::pef::PostponeTimer,
@@ -105,10 +105,12 @@ impl Pef {
             None
         });
         let mut kept = kept.unwrap_or_default();
-        let configuration = Configuration::of(&kept).unwrap_or_else(|error| {
+        let lan_channel = channels.iter().find(|channel| channel.medium == ChannelMedium::Lan);
+        let lan_channel = lan_channel.map_or(0, |channel| channel.number);
+        let configuration = Configuration::of(&kept, lan_channel).unwrap_or_else(|error| {
             tracing::error!("event filters are off and as delivered: {}: {error}", file.path().display());
             kept = Kept::default();
-            Configuration::default()
+            Configuration::delivered(lan_channel)
         });
         let news = log.news();
         let mut state = State {

@@ -17,7 +17,7 @@ pub(crate) fn freeipmi(program: &str, stack: &Description, words: &[&str]) -> An
     // Its cache is filed by host and port: the one in the home directory may be of an earlier stack on the same port.
     let cache = tempfile::tempdir().unwrap();
     let has_its_own = words.contains(&"--sdr-cache-directory");
-    if ["ipmi-sensors", "ipmi-sel", "ipmi-fru"].contains(&program) && !has_its_own {
+    if ["ipmi-sensors", "ipmi-sel", "ipmi-fru", "ipmi-pet"].contains(&program) && !has_its_own {
         command.arg("--sdr-cache-directory").arg(cache.path());
     }
     Answer::of(command)

@@ -175,8 +175,10 @@ fn of_event(event: &SystemEvent) -> PlatformEventTrap {
 /// What ipmid answers to a command without data; `None` where it does not.
 async fn ask<C: Command<Request = ()>>(channel: &LanChannel) -> Option<C::Response> {
     let line = channel.lines.best()?;
-    let options =
-        Options { privilege: Some(i32::from(u8::from(ipmi_wire::Privilege::User))), ..Options::default() };
+    // The channel itself asks: no user's slot, no session's ID.
+    let (user_id, session_id) = (Some(0), Some(0));
+    let privilege = Some(i32::from(u8::from(ipmi_wire::Privilege::User)));
+    let options = Options { privilege, user_id, session_id, ..Options::default() };
     let call = Call { net_fn: C::NET_FN.value(), lun: 0, command: C::CMD, data: Vec::new(), options };
     let reply = timeout(PATIENCE, line.execute(call)).await.ok()?.ok()?;
     if reply.completion_code != 0 {

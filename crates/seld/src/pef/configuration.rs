@@ -71,26 +71,12 @@ pub(crate) struct Configuration {
     /// The actions that can be done at all, bits as in [`action`].
     pub(crate) actions: u8,
     filters: Vec<EventFilter>,
+    unused: AlertPolicy,
     policies: Vec<AlertPolicy>,
     pub(crate) guid: GuidOfTraps,
     /// Of the strings, the volatile one first.
     keys: Vec<StringKey>,
     strings: Vec<Text>,
-}
-
-impl Default for Configuration {
-    fn default() -> Self {
-        Self {
-            in_progress: false,
-            control: 0,
-            actions: ACTIONS,
-            filters: vec![EventFilter::default(); FILTERS.into()],
-            policies: vec![AlertPolicy::default(); POLICIES.into()],
-            guid: GuidOfTraps::System,
-            keys: vec![StringKey::default(); usize::from(STRINGS) + 1],
-            strings: vec![[0; BLOCK * BLOCKS]; usize::from(STRINGS) + 1],
-        }
-    }
 }
 
 /// An entry of a table that is counted from 1.
@@ -99,6 +85,23 @@ fn entry<T>(table: &mut [T], number: u8) -> Result<&mut T, Refusal> {
 }
 
 impl Configuration {
+    /// As delivered: nothing is filtered. An entry of the alert policy table that is not in use names `lan_channel`, since clients
+    /// look up the destinations of whatever channel it names.
+    pub(crate) fn delivered(lan_channel: u8) -> Self {
+        let unused = AlertPolicy { channel: lan_channel, ..AlertPolicy::default() };
+        Self {
+            in_progress: false,
+            control: 0,
+            actions: ACTIONS,
+            filters: vec![EventFilter::default(); FILTERS.into()],
+            unused,
+            policies: vec![unused; POLICIES.into()],
+            guid: GuidOfTraps::System,
+            keys: vec![StringKey::default(); usize::from(STRINGS) + 1],
+            strings: vec![[0; BLOCK * BLOCKS]; usize::from(STRINGS) + 1],
+        }
+    }
+
     /// The filters, with their numbers.
     pub(crate) fn filters(&self) -> impl Iterator<Item = (u8, &EventFilter)> {
         (1..).zip(&self.filters)
@@ -192,14 +195,14 @@ impl Configuration {
 
     /// What is kept of it. The volatile string is not.
     pub(crate) fn keep(&self, kept: &mut Kept) {
-        fn changed<T: Encode + Default + PartialEq>(table: &[T]) -> BTreeMap<u8, Vec<u8>> {
-            let entries = (1..).zip(table).filter(|(_, entry)| **entry != T::default());
+        fn changed<T: Encode + PartialEq>(table: &[T], unused: &T) -> BTreeMap<u8, Vec<u8>> {
+            let entries = (1..).zip(table).filter(|(_, entry)| *entry != unused);
             entries.map(|(number, entry)| (number, entry.to_bytes())).collect()
         }
         kept.control = self.control;
         kept.actions = Some(self.actions);
-        kept.filters = changed(&self.filters);
-        kept.policies = changed(&self.policies);
+        kept.filters = changed(&self.filters, &EventFilter::default());
+        kept.policies = changed(&self.policies, &self.unused);
         kept.guid = match self.guid {
             GuidOfTraps::System => None,
             GuidOfTraps::Own(guid) => Some(guid.0),
@@ -214,7 +217,7 @@ impl Configuration {
     ///
     /// # Errors
     /// What cannot be meant.
-    pub(crate) fn of(kept: &Kept) -> Result<Self, Refusal> {
+    pub(crate) fn of(kept: &Kept, lan_channel: u8) -> Result<Self, Refusal> {
         fn table<T: Decode>(kept: &BTreeMap<u8, Vec<u8>>, table: &mut [T]) -> Result<(), Refusal> {
             for (number, bytes) in kept {
                 *entry(table, *number)? = T::from_bytes(bytes).map_err(Refusal::Value)?;
@@ -224,7 +227,7 @@ impl Configuration {
         let mut new = Self {
             control: kept.control & CONTROL,
             actions: kept.actions.unwrap_or(ACTIONS) & ACTIONS,
-            ..Self::default()
+            ..Self::delivered(lan_channel)
         };
         table(&kept.filters, &mut new.filters)?;
         table(&kept.policies, &mut new.policies)?;
@@ -250,7 +253,7 @@ mod tests {
 
     #[test]
     fn what_was_set_is_there_again_after_a_restart_but_for_the_volatile_string() {
-        let mut configuration = Configuration::default();
+        let mut configuration = Configuration::delivered(1);
         let filter = EventFilter { enabled: true, actions: action::RESET, ..EventFilter::default() };
         let policy = AlertPolicy { policy: 3, enabled: true, ..AlertPolicy::default() };
         let parameters = [
@@ -268,31 +271,31 @@ mod tests {
         configuration.set(PefParameter::StringBlock(1, 1, *b"seen\0\0\0\0\0\0\0\0\0\0\0\0")).unwrap();
         let mut kept = Kept::default();
         configuration.keep(&mut kept);
-        let mut again = Configuration::of(&kept).unwrap();
+        let mut again = Configuration::of(&kept, 1).unwrap();
         // A string without a beginning is no string.
         configuration.set(PefParameter::StringBlock(8, 4, [0; 16])).unwrap();
         assert_eq!(again, configuration);
         again.set(PefParameter::StringBlock(0, 1, [b'v'; 16])).unwrap();
         again.keep(&mut kept);
-        assert_eq!(Configuration::of(&kept).unwrap(), configuration);
+        assert_eq!(Configuration::of(&kept, 1).unwrap(), configuration);
     }
 
     #[test]
     fn every_parameter_is_read_as_it_was_set() {
         for number in PefParameter::NUMBERS {
-            let mut configuration = Configuration::default();
+            let mut configuration = Configuration::delivered(1);
             let (set, block) = (1, 1);
             let value = configuration.get(number, set, block).unwrap();
             let set_again = configuration.set(value);
             let read_only = PefParameter::READ_ONLY.contains(&number);
             assert_eq!(set_again.is_err(), read_only, "{number}");
         }
-        assert_eq!(Configuration::default().get(3, 0, 0), Err(Refusal::Unknown));
+        assert_eq!(Configuration::delivered(1).get(3, 0, 0), Err(Refusal::Unknown));
     }
 
     #[test]
     fn entries_that_are_not_there_are_refused() {
-        let mut configuration = Configuration::default();
+        let mut configuration = Configuration::delivered(1);
         for (number, set, block) in
             [(6, 0, 0), (6, 33, 0), (9, 0, 0), (9, 33, 0), (12, 9, 0), (13, 1, 0), (13, 1, 5)]
         {
@@ -310,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_change_that_is_going_on_is_not_begun_again() {
-        let mut configuration = Configuration::default();
+        let mut configuration = Configuration::delivered(1);
         let begin = PefParameter::SetInProgress(Progress::InProgress);
         configuration.set(begin).unwrap();
         assert_eq!(configuration.set(begin), Err(Refusal::InProgress));
@@ -320,7 +323,7 @@ mod tests {
 
     #[test]
     fn an_alert_string_is_found_by_number_or_by_filter_and_set() {
-        let mut configuration = Configuration::default();
+        let mut configuration = Configuration::delivered(1);
         configuration.set(PefParameter::StringKey(2, StringKey { filter: 5, set: 1 })).unwrap();
         configuration.set(PefParameter::StringBlock(2, 1, *b"too hot for long")).unwrap();
         configuration

@@ -60,7 +60,7 @@ mod tests {
     };
 
     fn with(filters: &[(u8, u8, u8)]) -> Configuration {
-        let mut configuration = Configuration::default();
+        let mut configuration = Configuration::delivered(1);
         for (number, (actions, policy, severity)) in (1..).zip(filters.iter().copied()) {
             let filter = EventFilter { enabled: true, actions, policy, severity, ..EventFilter::default() };
             configuration.set(PefParameter::Filter(number, filter)).unwrap();
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn an_event_that_no_filter_in_use_finds_is_left_alone() {
-        assert_eq!(Decision::of(&Configuration::default(), &EVENT), None);
+        assert_eq!(Decision::of(&Configuration::delivered(1), &EVENT), None);
         let mut configuration = with(&[(action::RESET, 0, 0)]);
         configuration.set(PefParameter::FilterConfiguration(1, 0)).unwrap();
         assert_eq!(Decision::of(&configuration, &EVENT), None);
