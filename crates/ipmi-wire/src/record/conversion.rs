@@ -62,7 +62,8 @@ impl Conversion {
             let m = ceil(span / STEPS).max(1.0);
             let b = floor((min - m * low) / scale);
             let fits = m <= FACTOR_MAX && (FACTOR_MIN..=FACTOR_MAX).contains(&b);
-            let covers = m * high + b * scale >= max - SLACK * m;
+            let slack = SLACK * m;
+            let covers = m * low + b * scale <= min + slack && m * high + b * scale >= max - slack;
             (fits && covers).then(|| {
                 let (m, b) = (ten_bits(m), ten_bits(b));
                 Self { m, b, b_exponent: if b == 0 { 0 } else { b_exponent }, r_exponent, signed }

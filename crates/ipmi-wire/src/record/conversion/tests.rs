@@ -96,3 +96,11 @@ proptest! {
         prop_assert_eq!(Conversion { signed: c.signed, ..Conversion::from_bytes(&c.to_bytes()).unwrap() }, c);
     }
 }
+
+#[test]
+fn a_range_that_begins_a_little_below_zero_begins_there() {
+    let (min, max) = (-0.607_475_953_559_679, 49.375_942_662_250_885);
+    let conversion = Conversion::for_range(min, max);
+    let back = conversion.value(conversion.raw(min).unwrap());
+    assert!((back - min).abs() <= conversion.step() / 2.0 * 1.001, "{back}: {conversion:?}");
+}
