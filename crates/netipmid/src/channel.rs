@@ -70,7 +70,11 @@ impl LanChannel {
             sessions_changed: Notify::new(),
             acted: Notify::new(),
             sol,
-            alerts: alerts::Alerts::new(alerts::Configuration::load(alerts), config.trap_port),
+            alerts: alerts::Alerts::new(
+                alerts::Configuration::load(alerts),
+                config.trap_port,
+                config.device.clone(),
+            ),
             bus: watch::Sender::new(None),
             host_on: watch::Sender::new(true),
             endpoint: Mutex::new(Endpoint::new(settings)),

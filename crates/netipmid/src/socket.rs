@@ -101,10 +101,10 @@ fn bind_to(listen: SocketAddr) -> nix::Result<UdpSocket> {
     Ok(fd.into())
 }
 
-/// Has `socket` take only what arrives on `device`.
+/// Has `socket` send and take on `device` alone.
 ///
 /// Without CAP_NET_RAW the kernel lets that be said once of a socket, and systemd's outlives the netipmid that said it.
-fn take_only(socket: &UdpSocket, device: &OsString) -> nix::Result<()> {
+pub(crate) fn take_only(socket: &UdpSocket, device: &OsString) -> nix::Result<()> {
     let bound = getsockopt(socket, sockopt::BindToDevice)?;
     // The kernel gives the name with its zero.
     if bound.as_bytes().split(|byte| *byte == 0).next() == Some(device.as_bytes()) {

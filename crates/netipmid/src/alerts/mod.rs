@@ -25,6 +25,8 @@ pub(crate) struct Alerts {
     pub(crate) configuration: Configuration,
     /// Where managers listen.
     port: u16,
+    /// The interface that alerts go out on, where the channel is bound to it.
+    device: Option<String>,
     /// The number of the trap that was sent last.
     sequence: AtomicU16,
     /// Those who wait until a manager acknowledges a trap, by its number and time.
@@ -32,8 +34,8 @@ pub(crate) struct Alerts {
 }
 
 impl Alerts {
-    pub(crate) fn new(configuration: Configuration, port: u16) -> Self {
-        Self { configuration, port, sequence: AtomicU16::new(0), waiting: Mutex::default() }
+    pub(crate) fn new(configuration: Configuration, port: u16, device: Option<String>) -> Self {
+        Self { configuration, port, device, sequence: AtomicU16::new(0), waiting: Mutex::default() }
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<(u16, u32), oneshot::Sender<()>>> {

@@ -23,7 +23,7 @@ use nix::time::{ClockId, clock_gettime};
 use tokio::{sync::oneshot, time::timeout};
 
 use super::configuration::Destination;
-use crate::channel::LanChannel;
+use crate::{channel::LanChannel, socket::take_only};
 
 /// How long ipmid may take to say what the system is called.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -46,7 +46,8 @@ pub(super) async fn send(
 ) -> anyhow::Result<bool> {
     ensure!(!destination.address.is_unspecified(), "the destination has no address");
     let to = SocketAddr::from((destination.address, channel.alerts.port));
-    let (socket, agent) = open(to).with_context(|| format!("no way to {to}"))?;
+    let (socket, agent) =
+        open(to, channel.alerts.device.as_deref()).with_context(|| format!("no way to {to}"))?;
     let composed = compose(channel, trap).await?;
     let key = (composed.sequence, composed.local_timestamp);
     let bindings = composed.variable_bindings(&trap.text);
@@ -99,8 +100,11 @@ async fn send_often(
 }
 
 /// A socket to a manager, and the address from which it is reached.
-fn open(to: SocketAddr) -> std::io::Result<(UdpSocket, [u8; 4])> {
+fn open(to: SocketAddr, device: Option<&str>) -> std::io::Result<(UdpSocket, [u8; 4])> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    if let Some(device) = device {
+        take_only(&socket, &device.into())?;
+    }
     socket.set_nonblocking(true)?;
     socket.connect(to)?;
     let agent = match socket.local_addr()? {
