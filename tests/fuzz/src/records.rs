@@ -4,8 +4,8 @@ use ipmi_wire::{
     codec::{Decode, Encode},
     command::{
         Command, acpi::SetAcpiPowerState, app_channel, app_user, boot, chassis, event,
-        firmware_firewall as firewall, fru as fru_device, host_message, payload_access, sdr, sel, sensor,
-        sol_configuration as sol, system_info, transport, watchdog,
+        firmware_firewall as firewall, fru as fru_device, host_message, payload_access, pef, sdr, sel,
+        sensor, sol_configuration as sol, system_info, transport, watchdog,
     },
     record::{
         fru::{AreaKind, Fru},
@@ -72,6 +72,12 @@ fn commands() -> Vec<Reader> {
         payload_access::GetPayloadInstanceInfo,
         payload_access::GetUserPayloadAccess,
         payload_access::SetUserPayloadAccess,
+        pef::AlertImmediate,
+        pef::ArmPefPostponeTimer,
+        pef::GetPefConfiguration,
+        pef::PetAcknowledge,
+        pef::SetLastProcessedEventId,
+        pef::SetPefConfiguration,
         sdr::GetSdr,
         sel::AddSelEntry,
         sel::ClearSel,
