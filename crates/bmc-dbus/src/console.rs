@@ -55,6 +55,12 @@ pub trait Console {
     fn resume(&self, position: u64) -> zbus::Result<(OwnedFd, u64)>;
     /// Sends a break to the host, after the input that is on its way. Returns when the line is released.
     fn send_break(&self) -> zbus::Result<()>;
+    /// Asserts the ring indicator towards the host for a moment, whatever power it has. Returns when the line is released; rings
+    /// meanwhile are one with it. `UnsupportedRequest` where the board's configuration names no line.
+    fn ring(&self) -> zbus::Result<()>;
+    /// Deasserts DCD and DSR towards the host for as long as the descriptor is open, in whichever process: they are asserted again
+    /// when the last holder's is closed.
+    fn drop_carrier(&self) -> zbus::Result<OwnedFd>;
     /// The last `bytes` of output, at most the ring.
     fn backlog(&self, bytes: u64) -> zbus::Result<Vec<u8>>;
     /// The log's files for reading, the oldest first; none where no log is kept.
@@ -62,6 +68,9 @@ pub trait Console {
     /// Whether the UART is there. False while it has vanished; it is opened again when it comes back.
     #[zbus(property)]
     fn present(&self) -> zbus::Result<bool>;
+    /// Whether DCD and DSR towards the host are asserted.
+    #[zbus(property)]
+    fn carrier(&self) -> zbus::Result<bool>;
     /// The position of the next byte of output: how many there were since the ring was made, which a restart does not change.
     #[zbus(property(emits_changed_signal = "false"))]
     fn position(&self) -> zbus::Result<u64>;

@@ -15,6 +15,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 
 use crate::{
+    carrier::Carrier,
     keep::Keep,
     ring::{Place, Ring},
 };
@@ -68,6 +69,8 @@ pub(crate) struct Console {
     input: mpsc::Sender<Input>,
     uart: watch::Sender<Uart>,
     breaks: broadcast::Sender<()>,
+    /// DCD and DSR towards the host.
+    pub(crate) carrier: Arc<Carrier>,
     slots: Arc<Semaphore>,
     slot_count: usize,
     readers: AtomicU32,
@@ -98,6 +101,7 @@ impl Console {
             input,
             uart: watch::Sender::default(),
             breaks: broadcast::Sender::new(BREAKS),
+            carrier: Arc::default(),
             slots: Arc::new(Semaphore::new(readers)),
             slot_count: readers,
             readers: AtomicU32::new(0),

@@ -5,6 +5,7 @@
 //! outlives this process, so that a restart neither loses nor repeats a byte. Sockets, UART and log know no bus; what stands on the bus
 //! is made anew on each connection.
 
+mod carrier;
 mod client;
 mod config;
 mod console;
@@ -13,6 +14,7 @@ mod keep;
 mod log;
 mod logger;
 mod ring;
+mod ring_indicator;
 mod service;
 mod sockets;
 mod uart;
@@ -22,7 +24,9 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use bmc_daemon::{Context, Daemon};
 
-use crate::{config::Settings, console::Console, keep::Keep, log::Log, sockets::Sockets};
+use crate::{
+    config::Settings, console::Console, keep::Keep, log::Log, ring_indicator::RingIndicator, sockets::Sockets,
+};
 
 /// This daemon, for the `ferrite` executable.
 pub const DAEMON: Daemon = Daemon {
@@ -35,13 +39,15 @@ async fn run(context: Context) -> anyhow::Result<()> {
     // What the host prints may hold secrets: no file of ours is for others.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let (config, settings) = config::find(&context)?;
+    let gpio = config.gpio.parse().map_err(|error| anyhow::anyhow!("consoled.toml: gpio: {error}"))?;
+    let ring_indicator = std::sync::Arc::new(RingIndicator::new(gpio, settings.ring_line.clone()));
     // First: where another instance has them, it has the ring's copy too.
     let sockets = Sockets::open(&settings)?;
     let (console, input) = start(&context, &settings)?;
     let mut uart = tokio::spawn(uart::run(settings.clone(), config.sysfs, console.clone(), input));
     let sockets = tokio::spawn(sockets.serve(console.clone()));
     let bus = bmc_daemon::keep_connected(&context, async |connection| {
-        service::serve(&connection, &console, &settings, || context.ready()).await
+        service::serve(&connection, &console, &ring_indicator, &settings, || context.ready()).await
     });
     let result = tokio::select! {
         result = bus => result,

@@ -11,11 +11,13 @@ use tokio::net::UnixStream;
 use zbus::{Connection, OwnedFd, interface, object_server::SignalEmitter};
 
 use crate::{
+    carrier::NoHold,
     client::{self, OnLoss},
     config::Settings,
     console::{Console, Refusal},
     log::LogSettings,
     ring::Place,
+    ring_indicator::{NoRing, RingIndicator},
 };
 
 /// Why a call failed, by OpenBMC's names.
@@ -30,8 +32,30 @@ enum Error {
     Timeout(String),
     /// The UART does not take it.
     InvalidArgument(String),
-    /// The kernel had no socket.
+    /// The kernel had no socket, or no GPIO line.
     InternalFailure(String),
+    /// The board has no such line.
+    UnsupportedRequest(String),
+}
+
+impl From<NoHold> for Error {
+    fn from(no_hold: NoHold) -> Self {
+        let text = no_hold.to_string();
+        match no_hold {
+            NoHold::TooMany => Self::Unavailable(text),
+            NoHold::Socket(_) => Self::InternalFailure(text),
+        }
+    }
+}
+
+impl From<NoRing> for Error {
+    fn from(no_ring: NoRing) -> Self {
+        let text = no_ring.to_string();
+        match no_ring {
+            NoRing::Unconfigured => Self::UnsupportedRequest(text),
+            NoRing::Gpio(_) | NoRing::CutShort => Self::InternalFailure(text),
+        }
+    }
 }
 
 impl From<Refusal> for Error {
@@ -49,16 +73,18 @@ impl From<Refusal> for Error {
 pub(crate) async fn serve(
     connection: &Connection,
     console: &Arc<Console>,
+    ring_indicator: &Arc<RingIndicator>,
     settings: &Settings,
     ready: impl FnOnce(),
 ) -> anyhow::Result<()> {
-    let (mut uart, mut breaks) = (console.uart(), console.breaks());
+    let (mut uart, mut breaks, mut carrier) = (console.uart(), console.breaks(), console.carrier.level());
     let path = path(&settings.id);
     let server = connection.object_server();
     server.at(path.as_str(), Access(Arc::clone(console))).await?;
     server.at(path.as_str(), Rate(Arc::clone(console))).await?;
     let own = Own {
         console: Arc::clone(console),
+        ring_indicator: Arc::clone(ring_indicator),
         tty: settings.tty.clone(),
         socket: settings.socket.clone(),
         log: settings.log.clone(),
@@ -82,6 +108,7 @@ pub(crate) async fn serve(
                 }
                 shown = now;
             }
+            () = carrier.changed() => own.get().await.carrier_changed(own.signal_emitter()).await?,
             // Breaks that came too fast for the bus are one.
             _ = breaks.recv() => Own::break_received(own.signal_emitter()).await?,
         }
@@ -139,6 +166,7 @@ impl Rate {
 /// What the two lack.
 struct Own {
     console: Arc<Console>,
+    ring_indicator: Arc<RingIndicator>,
     tty: PathBuf,
     socket: Option<PathBuf>,
     log: Option<LogSettings>,
@@ -161,6 +189,14 @@ impl Own {
         Ok(self.console.send_break().await?)
     }
 
+    async fn ring(&self) -> Result<(), Error> {
+        Ok(self.ring_indicator.ring().await?)
+    }
+
+    async fn drop_carrier(&self) -> Result<OwnedFd, Error> {
+        Ok(self.console.carrier.hold_down()?.into())
+    }
+
     async fn backlog(&self, bytes: u64) -> Vec<u8> {
         let ring = self.console.ring();
         let (mut place, mut out) = (ring.place_before_end(bytes), Vec::new());
@@ -176,6 +212,11 @@ impl Own {
     #[zbus(property)]
     async fn present(&self) -> bool {
         self.console.uart().borrow().present
+    }
+
+    #[zbus(property)]
+    async fn carrier(&self) -> bool {
+        self.console.carrier.level().asserted()
     }
 
     #[zbus(property(emits_changed_signal = "false"))]

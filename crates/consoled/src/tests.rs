@@ -24,11 +24,14 @@ use tokio::{
     task::JoinHandle,
 };
 
+mod lines;
+
 use crate::{
     config::{AbstractSocket, Settings},
     console::{Console, Input},
     keep::Keep,
     log::{Log, LogSettings},
+    ring_indicator::RingIndicator,
     service,
     sockets::Sockets,
     uart,
@@ -86,6 +89,7 @@ struct Rig {
     dir: tempfile::TempDir,
     settings: Settings,
     console: Arc<Console>,
+    ring_indicator: Arc<RingIndicator>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -112,6 +116,7 @@ impl Rig {
             log: None,
             vuart: Default::default(),
             routes: Vec::new(),
+            ring_line: None,
         };
         change(&mut settings);
         let (keep, ring, _) = Keep::open(&dir.path().join("test.ring"), settings.ring_size).unwrap();
@@ -119,7 +124,9 @@ impl Rig {
         let uart = uart::run(settings.clone(), dir.path().join("sys"), Arc::clone(&console), input);
         let sockets = Sockets::open(&settings).unwrap().serve(Arc::clone(&console));
         let tasks = vec![tokio::spawn(uart), tokio::spawn(sockets)];
-        Self { dir, settings, console, tasks }
+        let board = bmc_hw::gpio::Source::Socket(dir.path().join("board.sock"));
+        let ring_indicator = Arc::new(RingIndicator::new(board, settings.ring_line.clone()));
+        Self { dir, settings, console, ring_indicator, tasks }
     }
 
     /// Ends it as a crash would: nothing is flushed, said or closed in order.
@@ -305,10 +312,11 @@ async fn serve_on(bus: &PrivateBus, rig: &Rig) -> (zbus::Connection, JoinHandle<
     let connect = || async { zbus::connection::Builder::address(bus.address()).build().await.unwrap() };
     let (server, client) = (connect().await, connect().await);
     let (console, settings) = (Arc::clone(&rig.console), rig.settings.clone());
+    let ring_indicator = Arc::clone(&rig.ring_indicator);
     let (ready, mut is_ready) = mpsc::channel(1);
     let serving = tokio::spawn(async move {
         let ready = || ready.try_send(()).unwrap();
-        service::serve(&server, &console, &settings, ready).await.unwrap();
+        service::serve(&server, &console, &ring_indicator, &settings, ready).await.unwrap();
     });
     is_ready.recv().await.unwrap();
     (client, serving)

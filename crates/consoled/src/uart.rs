@@ -43,6 +43,7 @@ pub(crate) async fn run(
         let ended = tokio::select! {
             ended = read(&port, &console) => ended,
             ended = write(&port, &console, &mut input, &mut baud) => ended,
+            () = show_carrier(&port, &console) => Ok(()),
         };
         console.set_uart(|uart| uart.present = false);
         match ended {
@@ -114,6 +115,24 @@ async fn read(port: &Port, console: &Console) -> io::Result<()> {
         if let Some(next) = gather.read(Instant::now(), length) {
             tokio::time::sleep_until(next.into()).await;
         }
+    }
+}
+
+/// Keeps DTR as the carrier is; opening the port asserted it.
+async fn show_carrier(port: &Port, console: &Console) {
+    let (mut carrier, mut told) = (console.carrier.level(), false);
+    loop {
+        match port.set_dtr(carrier.asserted()) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::debug!("the UART has no DTR: the host does not see the carrier");
+                }
+            }
+            // A port that is gone ends the reading as well.
+            Err(error) => tracing::warn!("the UART does not drive DTR: {error}"),
+        }
+        carrier.changed().await;
     }
 }
 

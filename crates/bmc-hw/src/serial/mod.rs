@@ -6,6 +6,7 @@
 pub mod appearance;
 pub mod lpc;
 mod marks;
+mod modem;
 
 pub use marks::Marks;
 
@@ -162,6 +163,18 @@ impl Port {
             }
         }
         Ok(())
+    }
+
+    /// Asserts or deasserts DTR, at once. A null modem has it at the other side's DCD and DSR.
+    ///
+    /// # Errors
+    /// `Unsupported` of a port without modem lines, as a pty is, and what else the kernel says.
+    pub fn set_dtr(&self, asserted: bool) -> io::Result<()> {
+        modem::set_dtr(&self.fd, asserted).map_err(|error| match error.raw_os_error() {
+            // Which of the two depends on the kernel's version.
+            Some(nix::libc::ENOTTY | nix::libc::EINVAL) => io::ErrorKind::Unsupported.into(),
+            _ => error,
+        })
     }
 
     /// Sends a break, after what has been written; returns when the line is released.

@@ -94,6 +94,17 @@ fn a_break_on_a_pty_is_a_nul_at_a_rate_far_too_low() {
 }
 
 #[test]
+fn a_pty_says_that_it_has_no_modem_lines() {
+    let (_far, path) = pty();
+    block_on(async {
+        let port = Port::open(&path, None, FlowControl::None).unwrap();
+        for asserted in [false, true] {
+            assert_eq!(port.set_dtr(asserted).unwrap_err().kind(), std::io::ErrorKind::Unsupported);
+        }
+    });
+}
+
+#[test]
 fn a_port_that_vanishes_ends_the_read_that_waits() {
     let (far, path) = pty();
     block_on(async {

@@ -19,12 +19,19 @@ pub(crate) struct Config {
     obmc_console: PathBuf,
     /// Where the VUARTs and the UART router are.
     pub(crate) sysfs: PathBuf,
+    /// Where GPIO lines are, as [`bmc_hw::gpio::Source`] reads it.
+    pub(crate) gpio: String,
     console: Vec<Console>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { obmc_console: "/etc/obmc-console".into(), sysfs: "/sys".into(), console: Vec::new() }
+        Self {
+            obmc_console: "/etc/obmc-console".into(),
+            sysfs: "/sys".into(),
+            gpio: "cdev".to_owned(),
+            console: Vec::new(),
+        }
     }
 }
 
@@ -55,6 +62,8 @@ pub(super) struct Console {
     sirq: Option<u64>,
     sirq_polarity: Option<u64>,
     uart_routing: Vec<String>,
+    ring_gpio: Option<String>,
+    ring_polarity: Option<u64>,
 }
 
 impl Console {
@@ -79,6 +88,8 @@ impl Console {
             lpc_address: self.lpc_address.map(|it| (it, line("lpc_address"))),
             sirq: self.sirq.map(|it| (it, line("sirq"))),
             sirq_polarity: self.sirq_polarity.map(|it| (it, line("sirq_polarity"))),
+            ring_gpio: self.ring_gpio,
+            ring_polarity: self.ring_polarity.map(|it| (it, line("ring_polarity"))),
             uart_routing: (!routing.is_empty()).then(|| (routing, line("uart_routing"))),
         }
     }

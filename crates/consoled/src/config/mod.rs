@@ -56,6 +56,16 @@ pub(crate) struct Settings {
     pub(crate) log: Option<LogSettings>,
     pub(crate) vuart: Vuart,
     pub(crate) routes: Vec<Route>,
+    /// What rings the host, where the board can.
+    pub(crate) ring_line: Option<RingLine>,
+}
+
+/// The GPIO line of the host's ring indicator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RingLine {
+    pub(crate) name: String,
+    /// Whether it is high while it rings.
+    pub(crate) high: bool,
 }
 
 #[cfg(test)]

@@ -55,6 +55,9 @@ fn set(raw: &mut Raw, key: &str, value: &str, line: usize) -> Result<(), String>
         "sirq" => raw.sirq = Some((number()?, line)),
         "sirq-polarity" => raw.sirq_polarity = Some((number()?, line)),
         "aspeed-uart-routing" => raw.uart_routing = Some((value.to_owned(), line)),
+        // These two are ours.
+        "ring-gpio" => raw.ring_gpio = Some(value.to_owned()),
+        "ring-polarity" => raw.ring_polarity = Some((number()?, line)),
         // Its smallest, and what it makes of less.
         "logsize" => raw.log_size = Some((size()?.max(4097), line)),
         "logfile" => raw.log_file = Some(PathBuf::from(value)),

@@ -74,6 +74,19 @@ fn every_key_of_obmc_console_has_its_meaning() {
 }
 
 #[test]
+fn the_line_that_rings_the_host_is_named_in_either_file() {
+    let line = |high| Some(RingLine { name: "HOST_RING".to_owned(), high });
+    let obmc = |text: &str| Files::new("", &[("server.ttyS2.conf", text)]).find(Some("ttyS2")).unwrap();
+    assert_eq!(obmc("ring-gpio = HOST_RING\n").ring_line, line(true));
+    assert_eq!(obmc("ring-gpio = HOST_RING\nring-polarity = 0\n").ring_line, line(false));
+    assert_eq!(obmc("ring-polarity = 0\n").ring_line, None);
+    let toml = "[[console]]\ntty = \"ttyS2\"\nring_gpio = \"HOST_RING\"\nring_polarity = 0\n";
+    assert_eq!(Files::new(toml, &[]).find(None).unwrap().ring_line, line(false));
+    let wrong = Files::new(&toml.replace("= 0", "= 2"), &[]).find(None).unwrap_err().to_string();
+    assert!(wrong.contains("consoled.toml:5: ring_polarity: 2"), "{wrong}");
+}
+
+#[test]
 fn what_is_wrong_is_named_with_file_and_line() {
     for (text, wrong) in [
         ("baud = 1\n", ":1: baud: 1 is not 50 to 4000000"),

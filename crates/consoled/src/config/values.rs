@@ -8,7 +8,7 @@ use bmc_hw::serial::{
     lpc::{Route, Vuart},
 };
 
-use super::{AbstractSocket, DEFAULT_ID, Settings};
+use super::{AbstractSocket, DEFAULT_ID, RingLine, Settings};
 use crate::log::LogSettings;
 
 /// 128 KiB, as obmc-console's.
@@ -44,6 +44,8 @@ pub(crate) struct Raw {
     pub(crate) sirq: Option<(u64, usize)>,
     pub(crate) sirq_polarity: Option<(u64, usize)>,
     pub(crate) uart_routing: Option<(String, usize)>,
+    pub(crate) ring_gpio: Option<String>,
+    pub(crate) ring_polarity: Option<(u64, usize)>,
 }
 
 impl Raw {
@@ -79,6 +81,7 @@ impl Raw {
                 sirq_polarity: self.number("sirq_polarity", self.sirq_polarity, &(0..=1))?,
             },
             routes: self.routes()?,
+            ring_line: self.ring_line()?,
             id,
         })
     }
@@ -123,6 +126,11 @@ impl Raw {
             self.number("log_rotations", self.log_rotations.or(Some((1, 1))), &(0..=99))?.unwrap_or_default();
         let timestamps = self.log_timestamps;
         Ok(self.log_file.clone().map(|path| LogSettings { path, size, rotations, timestamps }))
+    }
+
+    fn ring_line(&self) -> Result<Option<RingLine>, Located> {
+        let high = self.number::<u8>("ring_polarity", self.ring_polarity.or(Some((1, 1))), &(0..=1))?;
+        Ok(self.ring_gpio.clone().map(|name| RingLine { name, high: high == Some(1) }))
     }
 
     fn routes(&self) -> Result<Vec<Route>, Located> {
