@@ -24,7 +24,11 @@ impl Audit {
     /// Records an event other than a request; whether that was within the bounds.
     pub(crate) fn record(&mut self, channel: &str, event: &Event) -> bool {
         let budget = match event {
-            Event::Request(_) | Event::Message(_) | Event::SolInput(..) | Event::SolDrained(_) => {
+            Event::Request(_)
+            | Event::Message(_)
+            | Event::SolInput(..)
+            | Event::SolDrained(_)
+            | Event::SolCarrier(..) => {
                 return false;
             }
             Event::SessionOpened(_) | Event::SessionClosed(..) => &mut self.sessions,
@@ -50,7 +54,11 @@ impl Audit {
 fn write(channel: &str, event: &Event) {
     let shown = |name: &[u8]| name.escape_ascii().to_string();
     match event {
-        Event::Request(_) | Event::Message(_) | Event::SolInput(..) | Event::SolDrained(_) => {}
+        Event::Request(_)
+        | Event::Message(_)
+        | Event::SolInput(..)
+        | Event::SolDrained(_)
+        | Event::SolCarrier(..) => {}
         Event::SolOpened(sol) => tracing::info!(
             channel, user = shown(&sol.session.user_name), source = %sol.session.peer, instance = sol.instance,
             encrypted = sol.encrypted, session = format_args!("{:08x}", sol.session.id), "SOL activated"

@@ -157,7 +157,9 @@ impl Driver {
                     self.deliveries.push(Box::pin(deliver(line.clone(), message)));
                 }
                 Event::Message(message) => tracing::debug!("dropped, too many at once: {message:?}"),
-                Event::SolInput(..) | Event::SolDrained(_) => self.links.follow(&self.channel, &event),
+                Event::SolInput(..) | Event::SolDrained(_) | Event::SolCarrier(..) => {
+                    self.links.follow(&self.channel, &event);
+                }
                 event => {
                     self.links.follow(&self.channel, &event);
                     if self.audit.record(&self.channel.name, &event) {

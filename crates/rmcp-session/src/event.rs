@@ -38,6 +38,9 @@ pub enum Event {
     SolInput(u32, SolInput),
     /// There is room again for output of the session with this ID, whose [`crate::Endpoint::sol_room`] was 0.
     SolDrained(u32),
+    /// Whether DCD and DSR towards the host are asserted for the session with this ID. They are when its SOL is activated, and
+    /// again when it ends, which is not told of.
+    SolCarrier(u32, bool),
     /// A login was refused.
     LoginFailed {
         /// Where it came from.

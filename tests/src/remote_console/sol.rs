@@ -54,6 +54,10 @@ pub struct SolClient {
     outbound: VecDeque<u8>,
     /// Goes with the next packet.
     control: Operation,
+    /// The levels of the lines, which every packet says.
+    lines: Operation,
+    /// Whether no packet has said them yet.
+    lines_untold: bool,
     in_flight: Option<InFlight>,
     next: Sequence,
     /// Not before then: the BMC said that it takes nothing now.
@@ -86,6 +90,8 @@ impl SolClient {
             retry,
             outbound: VecDeque::new(),
             control: Operation::NONE,
+            lines: Operation::NONE,
+            lines_untold: false,
             in_flight: None,
             next: Sequence::FIRST,
             hold: None,
@@ -111,9 +117,21 @@ impl SolClient {
         self.control = self.control | Operation::BREAK;
     }
 
+    /// Queues a ring for the host, after what is in flight.
+    pub fn ring(&mut self) {
+        self.control = self.control | Operation::RING;
+    }
+
+    /// Asserts DCD and DSR towards the host, or deasserts them.
+    pub fn set_carrier(&mut self, asserted: bool) {
+        self.lines = if asserted { Operation::NONE } else { Operation::DEASSERT_DCD_DSR };
+        self.lines_untold = true;
+    }
+
     /// Whether all that was written has been taken by the BMC.
     pub fn is_flushed(&self) -> bool {
-        self.outbound.is_empty() && self.in_flight.is_none() && self.control == Operation::NONE
+        let nothing_to_say = self.control == Operation::NONE && !self.lines_untold;
+        self.outbound.is_empty() && self.in_flight.is_none() && nothing_to_say
     }
 
     /// What came from the host and was not taken yet.
@@ -192,13 +210,14 @@ impl SolClient {
             self.hold = None;
             let count = self.outbound.len().min(self.chunk);
             let control = std::mem::take(&mut self.control);
+            self.lines_untold = false;
             let characters = self.outbound.drain(..count).collect();
             let sequence = self.next;
             self.next = sequence.next();
             self.in_flight = Some(InFlight { sequence, characters, control, due: now + self.retry });
         }
         let Some(InFlight { sequence, characters, control, .. }) = &self.in_flight else { return Ok(false) };
-        let (sequence, control) = (Some(*sequence), control.0);
+        let (sequence, control) = (Some(*sequence), (*control | self.lines).0);
         let packet = Packet { sequence, acknowledgement, control, characters };
         let mut payload = Vec::with_capacity(sol::HEADER + characters.len());
         packet.emit(&mut payload);
@@ -264,8 +283,8 @@ impl SolClient {
         if self.in_flight.is_none() && self.send_due(Instant::now(), Some(acknowledgement))? {
             return Ok(());
         }
-        let packet =
-            Packet { sequence: None, acknowledgement: Some(acknowledgement), control: 0, characters: &[] };
+        let (acknowledgement, control) = (Some(acknowledgement), self.lines.0);
+        let packet = Packet { sequence: None, acknowledgement, control, characters: &[] };
         let mut payload = Vec::with_capacity(sol::HEADER);
         packet.emit(&mut payload);
         self.session.send(PayloadType::SOL, &payload)

@@ -15,11 +15,12 @@ use futures_util::StreamExt as _;
 use rmcp_session::SolInput;
 use tokio::{
     net::UnixStream,
-    sync::{mpsc::UnboundedReceiver, watch},
+    sync::{Notify, mpsc::UnboundedReceiver, watch},
     time::sleep,
 };
 use zbus::{Connection, OwnedFd};
 
+use super::lines::{self, Wanted};
 use crate::channel::LanChannel;
 
 /// How often a console that is not there is asked for.
@@ -28,8 +29,8 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// How long a console may be away before the client is told: a restart of consoled takes less, and what was typed meanwhile arrives.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// The longest that a break, or a socket of the console, is waited for.
-const DEADLINE: Duration = Duration::from_secs(2);
+/// The longest that a break, another line, or a socket of the console is waited for.
+pub(super) const DEADLINE: Duration = Duration::from_secs(2);
 
 /// Bytes read at once; no more is ever on its way between the socket and the endpoint.
 const PIECE: usize = 2048;
@@ -49,10 +50,12 @@ pub(crate) async fn run(
     session: u32,
     console: String,
     items: UnboundedReceiver<Item>,
+    carrier: watch::Receiver<bool>,
 ) {
     let host_on = channel.host_on.subscribe();
     let (queue, place) = (VecDeque::new(), Place::Anew);
-    let mut link = Link { channel, session, console, items, host_on, queue, place, connected: true };
+    let wanted = Wanted { carrier, ring: Arc::default() };
+    let mut link = Link { channel, session, console, items, host_on, queue, wanted, place, connected: true };
     while let Some(attached) = link.attach().await {
         link.set_connected(true);
         link.go_on(attached.begins);
@@ -97,6 +100,7 @@ struct Link {
     host_on: watch::Receiver<bool>,
     /// What the host has not taken. Bounded by the endpoint, which counts it until it is done.
     queue: VecDeque<SolInput>,
+    wanted: Wanted,
     place: Place,
     connected: bool,
 }
@@ -156,6 +160,13 @@ impl Link {
                 self.drop_queue();
                 self.done(SolInput::Flush.weight());
             }
+            Item::Input(SolInput::Ring) => {
+                // A console that is away for long would ring long after.
+                if self.connected {
+                    self.wanted.ring.notify_one();
+                }
+                self.done(SolInput::Ring.weight());
+            }
             Item::Input(input) => self.queue.push_back(input),
             Item::Drained => {}
         }
@@ -174,6 +185,7 @@ impl Link {
         self.connected = connected;
         if !connected {
             self.drop_queue();
+            self.wanted.ring = Arc::new(Notify::new());
         }
         self.tell_availability();
     }
@@ -188,6 +200,8 @@ impl Link {
         let Attached { stream, console, .. } = attached;
         let (proxy, mut breaks) = console.unzip();
         let mut breaking: Breaking = None;
+        let lines = lines::drive(proxy.clone(), self.console.clone(), self.wanted.clone());
+        tokio::pin!(lines);
         loop {
             if self.items.is_closed() && self.items.is_empty() {
                 return Ended::Instance;
@@ -206,6 +220,7 @@ impl Link {
                     self.channel.act(|endpoint| endpoint.sol_break(self.session));
                     Ok(())
                 }
+                never = &mut lines => match never {},
                 Ok(()) = self.host_on.changed() => { self.tell_availability(); Ok(()) }
             };
             if let Err(reason) = step {

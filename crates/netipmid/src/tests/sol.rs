@@ -7,6 +7,7 @@ use std::{
 };
 
 use bmc_dbus::{console, names::power, sol::SolConfigurationProxy};
+use system_tests::remote_console::{Login, Session, SolClient, Suite};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
@@ -19,6 +20,9 @@ use super::*;
 enum Asked {
     Resumed(u64, tokio::net::UnixStream),
     Break,
+    Rung,
+    /// Answered with the far end of this.
+    CarrierDropped(tokio::net::UnixStream),
 }
 
 struct Consoled(UnboundedSender<Asked>);
@@ -40,6 +44,17 @@ impl Consoled {
 
     fn send_break(&self) {
         self.0.send(Asked::Break).unwrap();
+    }
+
+    fn ring(&self) {
+        self.0.send(Asked::Rung).unwrap();
+    }
+
+    async fn drop_carrier(&self) -> OwnedFd {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        self.0.send(Asked::CarrierDropped(tokio::net::UnixStream::from_std(ours).unwrap())).unwrap();
+        std::os::fd::OwnedFd::from(theirs).into()
     }
 }
 
@@ -134,6 +149,9 @@ async fn ipmitool_has_the_console_through_breaks_and_a_restart_of_consoled() {
     let mut terminal = Terminal::activate(&daemon);
     let (position, mut host) = resumed(&mut asked).await;
     assert_eq!(position, 100_000 - 8192, "the recent output first");
+    // It has the lines deasserted at first, and sends nothing that asserts them.
+    let mut hold = carrier_dropped(&mut asked).await;
+    let_go(&mut hold).await;
     host.write_all(b"login: ").await.unwrap();
     terminal.until_shown("login: ").await;
     terminal.types("root\r");
@@ -195,6 +213,108 @@ async fn a_configuration_on_the_bus_acts_at_once_and_one_out_of_range_is_refused
     assert_eq!(daemon.channel.endpoint().sol_instances().count(), 1);
     proxy.set_enable(false).await.unwrap();
     instances(&daemon, 0).await;
+}
+
+/// A client of our own, for what ipmitool does not send.
+struct Lines(Option<SolClient>);
+
+impl Lines {
+    async fn activate(daemon: &Daemon) -> Self {
+        // Once this is answered, users are known.
+        daemon.mc_info("127.0.0.1").await;
+        let login = Login {
+            address: SocketAddr::from(([127, 0, 0, 1], daemon.channel.listen.port())),
+            user: b"admin".to_vec(),
+            password: b"secret".to_vec(),
+            suite: Suite::from_number(17).unwrap(),
+            persistent: false,
+        };
+        let activated = tokio::task::spawn_blocking(move || {
+            let session = Session::open(&login).unwrap();
+            SolClient::activate(session, 1, Duration::from_millis(100)).unwrap()
+        });
+        Self(Some(activated.await.unwrap()))
+    }
+
+    /// Does something that blocks, where the daemon's tasks need this thread.
+    async fn run(&mut self, done: fn(&SolClient) -> bool) {
+        let mut client = self.0.take().unwrap();
+        let run = move || {
+            assert!(client.run(Duration::from_secs(10), done).unwrap(), "no answer");
+            client
+        };
+        self.0 = Some(tokio::task::spawn_blocking(run).await.unwrap());
+    }
+
+    /// Sends what `queue` puts into the queue, until the BMC has answered it.
+    async fn send(&mut self, queue: impl FnOnce(&mut SolClient)) {
+        queue(self.0.as_mut().unwrap());
+        self.run(SolClient::is_flushed).await;
+    }
+}
+
+async fn carrier_dropped(asked: &mut UnboundedReceiver<Asked>) -> tokio::net::UnixStream {
+    match tokio::time::timeout(Duration::from_secs(10), asked.recv()).await {
+        Ok(Some(Asked::CarrierDropped(hold))) => hold,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn let_go(hold: &mut tokio::net::UnixStream) {
+    let mut byte = [0];
+    let read = tokio::time::timeout(Duration::from_secs(10), hold.read(&mut byte)).await;
+    assert_eq!(read.expect("the carrier is still held down").unwrap(), 0);
+}
+
+#[tokio::test]
+async fn the_carrier_is_down_as_the_client_says_over_a_restart_of_consoled_and_until_its_session_ends() {
+    let bus = PrivateBus::start().unwrap();
+    let (_ipmid, _userd) = (ipmid(&bus).await, userd(&bus).await);
+    let (console, mut asked) = consoled(&bus).await;
+    let daemon = Daemon::start();
+    let _served = daemon.serve(&bus).await;
+    let mut client = Lines::activate(&daemon).await;
+    let (_, host) = resumed(&mut asked).await;
+    client.send(|client| client.set_carrier(false)).await;
+    let mut hold = carrier_dropped(&mut asked).await;
+    client.send(|client| client.set_carrier(true)).await;
+    let_go(&mut hold).await;
+    client.send(|client| client.set_carrier(false)).await;
+    let hold = carrier_dropped(&mut asked).await;
+    console.close().await.unwrap();
+    drop((host, hold));
+    let (_console, mut asked) = consoled(&bus).await;
+    let (_, _host) = resumed(&mut asked).await;
+    let mut hold = carrier_dropped(&mut asked).await;
+    // The client dies; its session is ended for it.
+    drop(client);
+    let session = daemon.channel.endpoint().sol_instances().next().unwrap().session.id;
+    daemon.channel.act(|endpoint| endpoint.close(std::time::Instant::now(), session));
+    let_go(&mut hold).await;
+}
+
+#[tokio::test]
+async fn a_host_is_rung_though_it_has_no_power_and_gets_no_break() {
+    let bus = PrivateBus::start().unwrap();
+    let (_ipmid, _userd) = (ipmid(&bus).await, userd(&bus).await);
+    let (_console, mut asked) = consoled(&bus).await;
+    let daemon = Daemon::start();
+    let _served = daemon.serve(&bus).await;
+    let powerd = connect(&bus).await;
+    powerd.object_server().at(power::CHASSIS_PATH, Chassis("Off")).await.unwrap();
+    powerd.request_name(power::CHASSIS_SERVICE).await.unwrap();
+    until("off", async || !*daemon.channel.host_on.borrow()).await;
+    let mut client = Lines::activate(&daemon).await;
+    let (_, _host) = resumed(&mut asked).await;
+    client.run(|client| client.status().contains(ipmi_wire::sol::Status::UNAVAILABLE)).await;
+    let both = |client: &mut SolClient| {
+        client.send_break();
+        client.ring();
+    };
+    client.send(both).await;
+    let rung = tokio::time::timeout(Duration::from_secs(10), asked.recv()).await.unwrap();
+    assert!(matches!(rung, Some(Asked::Rung)), "{rung:?}");
+    assert!(asked.try_recv().is_err(), "once, and no break");
 }
 
 struct Chassis(&'static str);

@@ -47,8 +47,25 @@ impl Endpoint {
         if drained {
             self.tell(Event::SolDrained(session_id));
         }
+        self.tell_carrier(session_id);
         self.transmit_sol(now, random);
         Ok(())
+    }
+
+    /// Tells where DCD and DSR of a session's SOL have changed.
+    pub(crate) fn tell_carrier(&mut self, session_id: u32) {
+        if let Some(carrier) = self.sol(session_id, super::Machine::take_carrier_change).flatten() {
+            self.tell(Event::SolCarrier(session_id, carrier));
+        }
+    }
+
+    /// Does what is due at `now` beside sending.
+    pub(crate) fn handle_sol_timeout(&mut self, now: Instant) {
+        let active = self.sessions.iter().filter(|session| session.sol.is_some());
+        for id in active.map(|session| session.id).collect::<Vec<_>>() {
+            self.sol(id, |sol| sol.handle_timeout(now));
+            self.tell_carrier(id);
+        }
     }
 
     /// Answers characters for an instance that is not active: its client may have missed the farewell.

@@ -5,7 +5,8 @@ use std::{collections::VecDeque, time::Instant};
 use ipmi_wire::sol::{Acknowledgement, Operation, Packet, Status};
 
 use super::{
-    SolInput, SolParameters, newer,
+    SolInput, SolParameters,
+    lines::Lines,
     receiver::{Receiver, Taken},
     sender::Sender,
 };
@@ -22,20 +23,24 @@ pub(crate) struct Machine {
     notices: VecDeque<Vec<u8>>,
     /// Whether the host's console is there.
     available: bool,
-    /// The session sequence number of the packet that set CTS last.
-    lines_order: Option<u32>,
+    lines: Lines,
+    /// The level of DCD and DSR that was told of last.
+    told_carrier: bool,
 }
 
 impl Machine {
-    /// An instance that has just been activated, its console taken to be there.
-    pub(crate) fn new() -> Self {
-        Self {
+    /// An instance that is activated at `now` with these lines, its console taken to be there.
+    pub(crate) fn new(lines: Lines) -> Self {
+        let mut machine = Self {
             sender: Sender::new(),
             receiver: Receiver::new(),
             notices: VecDeque::new(),
             available: true,
-            lines_order: None,
-        }
+            lines,
+            told_carrier: true,
+        };
+        machine.show_cts();
+        machine
     }
 
     /// Takes a packet that came with the session sequence number `order`; what it asks of the host.
@@ -58,18 +63,27 @@ impl Machine {
         if fresh && operation.contains(Operation::FLUSH_OUTBOUND) {
             self.sender.flush();
         }
-        self.set_lines(operation, order);
+        self.lines.set(operation, order);
+        self.show_cts();
         self.sender.heard(now, parameters);
         inputs
     }
 
-    /// CTS pauses the host's characters, as the newest packet says. DCD, DSR and the ring indicator have no line to the host's
-    /// console here, which the specification allows (v2.0 table 15-2): they are passed over.
-    fn set_lines(&mut self, operation: Operation, order: u32) {
-        if self.lines_order.is_none_or(|last| newer(order, last)) {
-            self.lines_order = Some(order);
-            self.sender.paused = operation.contains(Operation::CTS_PAUSE);
-        }
+    /// CTS pauses the host's characters on their way to the client; the host's own line is consoled's business.
+    fn show_cts(&mut self) {
+        self.sender.paused = !self.lines.cts;
+    }
+
+    /// Asserts lines whose client has been waited for in vain.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.lines.expire(now);
+        self.show_cts();
+    }
+
+    /// Whether DCD and DSR are asserted, where that has changed since the last call. They are at first.
+    pub(crate) fn take_carrier_change(&mut self) -> Option<bool> {
+        let carrier = self.lines.carrier;
+        (std::mem::replace(&mut self.told_carrier, carrier) != carrier).then_some(carrier)
     }
 
     /// Tells the client where the host's console has come or gone.
@@ -102,9 +116,9 @@ impl Machine {
         self.notices.pop_front().or_else(|| self.sender.poll(now, newest, parameters))
     }
 
-    /// When [`Machine::poll`] has something, unless something happens before.
+    /// When [`Machine::poll`] or [`Machine::handle_timeout`] has something to do, unless something happens before.
     pub(crate) fn next_timeout(&self, parameters: &SolParameters) -> Option<Instant> {
-        self.sender.due(parameters)
+        [self.sender.due(parameters), self.lines.next_timeout()].into_iter().flatten().min()
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod activation;
 mod flow;
+mod lines;
 mod machine;
 mod receiver;
 mod sender;
@@ -68,6 +69,9 @@ pub enum SolInput {
     Characters(Vec<u8>),
     /// A break.
     Break,
+    /// The ring indicator is to be asserted for a moment, for wake on ring: also where the console is not there, and before what
+    /// waits for the host.
+    Ring,
     /// Input before this that the host has not taken is to be dropped.
     Flush,
 }
@@ -80,7 +84,7 @@ impl SolInput {
     pub fn weight(&self) -> usize {
         match self {
             Self::Characters(characters) => characters.len(),
-            Self::Break | Self::Flush => Self::REQUEST,
+            Self::Break | Self::Ring | Self::Flush => Self::REQUEST,
         }
     }
 }

@@ -63,17 +63,25 @@ impl Receiver {
             // Sent before the newest one, and overtaken by it.
             Some(last) if !newer(order, last.order) => Taken::default(),
             _ if available => self.accept(packet, sequence, order),
-            _ => {
-                let last = Last { sequence, accepted: 0, refused: true, order };
-                self.last = Some(last);
-                let answer = Some((last.acknowledgement(), Status::NACK | Status::UNAVAILABLE));
-                Taken { answer, inputs: Vec::new(), fresh: true }
-            }
+            _ => self.refuse(packet, sequence, order),
         }
     }
 
+    /// Answers a packet that there is no console for. It can ring all the same: the host that it is to wake has no power.
+    fn refuse(&mut self, packet: &Packet<'_>, sequence: Sequence, order: u32) -> Taken {
+        let last = Last { sequence, accepted: 0, refused: true, order };
+        self.last = Some(last);
+        let answer = Some((last.acknowledgement(), Status::NACK | Status::UNAVAILABLE));
+        let Taken { inputs, .. } = self.take_requests(packet, false);
+        Taken { answer, inputs, fresh: true }
+    }
+
     fn accept(&mut self, packet: &Packet<'_>, sequence: Sequence, order: u32) -> Taken {
-        let mut inputs = requests(packet);
+        let mut inputs = requests(packet, true);
+        if self.last.is_some_and(|last| last.sequence == sequence) {
+            // It rang when it was refused.
+            inputs.retain(|input| *input != SolInput::Ring);
+        }
         let weight = inputs.iter().map(SolInput::weight).sum();
         let left = self.room.checked_sub(weight);
         let length = left.unwrap_or(0).min(packet.characters.len()).min(usize::from(u8::MAX));
@@ -107,7 +115,7 @@ impl Receiver {
 
     /// A packet without a number: what it asks for is done as often as it comes.
     fn take_requests(&mut self, packet: &Packet<'_>, available: bool) -> Taken {
-        let inputs = if available { requests(packet) } else { Vec::new() };
+        let inputs = requests(packet, available);
         let weight = inputs.iter().map(SolInput::weight).sum();
         match self.room.checked_sub(weight) {
             Some(room) => {
@@ -125,9 +133,14 @@ impl Last {
     }
 }
 
-/// What a packet asks of the host beside its characters, in the order in which it is to be done.
-fn requests(packet: &Packet<'_>) -> Vec<SolInput> {
+/// What a packet asks of the host beside its characters, in the order in which it is to be done; without a console, what needs none.
+fn requests(packet: &Packet<'_>, available: bool) -> Vec<SolInput> {
     let operation = Operation(packet.control);
-    let requests = [(Operation::FLUSH_INBOUND, SolInput::Flush), (Operation::BREAK, SolInput::Break)];
-    requests.into_iter().filter(|(bit, _)| operation.contains(*bit)).map(|(_, input)| input).collect()
+    let requests = [
+        (Operation::RING, SolInput::Ring),
+        (Operation::FLUSH_INBOUND, SolInput::Flush),
+        (Operation::BREAK, SolInput::Break),
+    ];
+    let asked = requests.into_iter().filter(|(bit, _)| operation.contains(*bit)).map(|(_, input)| input);
+    asked.filter(|input| available || *input == SolInput::Ring).collect()
 }

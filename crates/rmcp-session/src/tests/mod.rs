@@ -11,5 +11,6 @@ mod packets;
 mod requests;
 mod sol;
 mod sol_activation;
+mod sol_lines;
 mod sol_network;
 mod world;
