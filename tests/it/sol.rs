@@ -3,11 +3,16 @@
 use std::{
     io::{Read as _, Write as _},
     os::unix::net::UnixStream,
+    process::Command,
     time::Duration,
 };
 
+use bmc_sim::HostPhase;
 use ipmi_wire::{NetFn, sol::Status};
-use system_tests::remote_console::{HostShell, Request, Session, SolClient};
+use system_tests::{
+    eventually,
+    remote_console::{HostShell, Request, Session, SolClient},
+};
 
 use crate::support::{attach, login, shared};
 
@@ -100,6 +105,42 @@ fn recent_output_comes_first_and_breaks_go_in() {
     again.client.send_break();
     again.wait_for("sysrq: HELP").unwrap();
     again.detach().unwrap();
+}
+
+#[test]
+fn a_ring_wakes_a_host_that_is_off() {
+    let stack = shared();
+    stack.ipmitool().ok("chassis power off");
+    stack.board_becomes("off", |board| board.host == HostPhase::Off);
+    let mut console = attach(&stack);
+    let off = |client: &SolClient| client.status().contains(Status::UNAVAILABLE);
+    assert!(console.client.run(Duration::from_secs(20), off).unwrap(), "the client is told");
+    console.client.ring();
+    assert!(console.client.run(Duration::from_secs(10), SolClient::is_flushed).unwrap());
+    stack.board_becomes("on", |board| board.host == HostPhase::Os);
+    console.prompt().unwrap();
+    console.detach().unwrap();
+}
+
+#[test]
+fn the_carrier_drops_with_the_clients_word_and_rises_when_its_session_ends() {
+    let stack = shared();
+    let carrier = || {
+        let words = format!(
+            "--address={} get-property xyz.openbmc_project.Console.default /xyz/openbmc_project/console/default \
+             org.ferrite.Console Carrier",
+            stack.description.bus_address
+        );
+        let output = Command::new("busctl").args(words.split_whitespace()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim() == "b true"
+    };
+    let mut console = attach(&stack);
+    assert!(carrier());
+    console.client.set_carrier(false);
+    assert!(console.client.run(Duration::from_secs(10), SolClient::is_flushed).unwrap());
+    eventually("the carrier to drop", || !carrier());
+    console.detach().unwrap();
+    eventually("the carrier to rise", carrier);
 }
 
 #[test]

@@ -153,8 +153,10 @@ impl Board {
         let was = self.lines.is_active(line);
         self.lines.set_level(line, level);
         let active = self.lines.is_active(line);
-        if was != active && line == Line::Nmi && active {
-            self.host.interrupt();
+        match line {
+            Line::Nmi if active && !was => self.host.interrupt(),
+            Line::RingIndicator if active && !was => self.host.wake(self.supplied()),
+            _ => {}
         }
         self.apply_buttons();
         self.show_host();

@@ -175,6 +175,13 @@ impl Host {
         }
     }
 
+    /// The ring indicator was asserted: a host that is off and `supplied` powers on, as firmware has it where wake on ring is on.
+    pub fn wake(&mut self, supplied: bool) {
+        if self.phase == HostPhase::Off && supplied {
+            self.enter(HostPhase::PoweringOn);
+        }
+    }
+
     fn short_press(&mut self) {
         match self.phase {
             // Before ACPI is enabled the chipset itself turns off.

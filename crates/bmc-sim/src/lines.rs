@@ -24,6 +24,8 @@ pub enum Line {
     SioS5,
     /// BMC to board: diagnostic interrupt.
     Nmi,
+    /// BMC to board: the ring indicator of the host's serial port, which wakes it.
+    RingIndicator,
     /// BMC to board: the identify LED.
     IdentifyLed,
     /// Board to BMC: the front panel's identify button.
@@ -42,7 +44,7 @@ pub enum Line {
 
 impl Line {
     /// Every line.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::PowerOk,
         Self::PowerButton,
         Self::ResetButton,
@@ -51,6 +53,7 @@ impl Line {
         Self::PostComplete,
         Self::SioS5,
         Self::Nmi,
+        Self::RingIndicator,
         Self::IdentifyLed,
         Self::IdButtonIn,
         Self::ChassisIntrusion,
@@ -71,6 +74,7 @@ impl Line {
             Self::PostComplete => "post-complete",
             Self::SioS5 => "sio-s5",
             Self::Nmi => "nmi",
+            Self::RingIndicator => "ring-indicator",
             Self::IdentifyLed => "identify-led",
             Self::IdButtonIn => "id-button-in",
             Self::ChassisIntrusion => "chassis-intrusion",
@@ -93,7 +97,10 @@ impl Line {
 
     /// Whether the BMC drives it.
     pub fn is_output_of_bmc(self) -> bool {
-        matches!(self, Self::PowerButton | Self::ResetButton | Self::Nmi | Self::IdentifyLed)
+        matches!(
+            self,
+            Self::PowerButton | Self::ResetButton | Self::Nmi | Self::RingIndicator | Self::IdentifyLed
+        )
     }
 }
 

@@ -60,7 +60,9 @@ medium = "system-interface"
 
 /// No abstract socket: several demos have one name for it. The simulated host prints as fast as it is read, without a UART's pace, so the
 /// ring takes a burst of a megabyte.
-const CONSOLED: &str = r#"[[console]]
+const CONSOLED: &str = r#"gpio = "unix:@DIR@/run/gpio.sock"
+
+[[console]]
 id = "default"
 tty = "@DIR@/dev/ttyVUART0"
 baud = 115200
@@ -69,6 +71,7 @@ abstract_socket = "off"
 socket = "@DIR@/run/console.sock"
 log_file = "@DIR@/state/consoled/console.log"
 log_size = 1048576
+ring_gpio = "ring-indicator"
 "#;
 
 impl Layout {
