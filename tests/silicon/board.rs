@@ -13,7 +13,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::json;
 use system_tests::{
-    Agent, Answer, Ipmitool, KcsHost, Qmp, eventually,
+    Agent, Answer, Ipmitool, KcsHost, Qmp, Qtest, eventually,
     remote_console::{Login, Session, Suite},
 };
 
@@ -99,6 +99,11 @@ impl Board {
     /// The host at the LPC registers.
     pub(crate) fn host(&self) -> KcsHost {
         KcsHost::connect(&self.sockets.host_qmp, &self.sockets.qtest).unwrap()
+    }
+
+    /// The BMC's registers.
+    pub(crate) fn registers(&self) -> Qtest {
+        Qtest::connect(&self.sockets.qtest).unwrap()
     }
 
     /// The host's end of the serial line.
