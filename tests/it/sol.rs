@@ -127,12 +127,13 @@ fn the_carrier_drops_with_the_clients_word_and_rises_when_its_session_ends() {
     let stack = shared();
     let carrier = || {
         let words = format!(
-            "--address={} get-property xyz.openbmc_project.Console.default /xyz/openbmc_project/console/default \
-             org.ferrite.Console Carrier",
+            "--bus={} --print-reply=literal --dest=xyz.openbmc_project.Console.default \
+             /xyz/openbmc_project/console/default org.freedesktop.DBus.Properties.Get \
+             string:org.ferrite.Console string:Carrier",
             stack.description.bus_address
         );
-        let output = Command::new("busctl").args(words.split_whitespace()).output().unwrap();
-        String::from_utf8(output.stdout).unwrap().trim() == "b true"
+        let output = Command::new("dbus-send").args(words.split_whitespace()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().ends_with("boolean true")
     };
     let mut console = attach(&stack);
     assert!(carrier());

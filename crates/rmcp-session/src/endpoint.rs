@@ -170,7 +170,6 @@ impl Endpoint {
         while let Some(session) = self.sessions.iter().find(|session| since(session.last_active) >= idle) {
             self.end_session(session.id, CloseReason::Idle);
         }
-        self.handle_sol_timeout(now);
     }
 
     /// When [`Endpoint::handle_timeout`] or [`Endpoint::transmit_sol`] has something to do next.

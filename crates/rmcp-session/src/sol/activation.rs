@@ -13,7 +13,7 @@ use ipmi_wire::{
     rmcp_plus::PayloadType,
 };
 
-use super::{Machine, Sol, lines::Lines};
+use super::{Machine, Sol};
 use crate::{Event, SessionRef, SolClose, SolParameters, SolSummary, endpoint::Endpoint, session::Session};
 
 /// The longest payload that a client is asked to send. It can count that many characters without the header (ipmitool does): as many
@@ -56,14 +56,12 @@ impl Endpoint {
             with_encryption: wanted.encrypted(),
             encrypted: wanted.encrypted(),
             opened: now,
-            machine: Machine::new(Lines::new(now, wanted.lines_deasserted())),
+            machine: Machine::new(),
         };
         let summary = sol.summary(session);
         session.sol = Some(sol);
         session.sol_farewell = false;
-        let id = session.id;
         self.tell(Event::SolOpened(summary));
-        self.tell_carrier(id);
         Ok(ActivatedPayload {
             // Test mode is not offered: its bit stays clear.
             auxiliary: [0; 4],

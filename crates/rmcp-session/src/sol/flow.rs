@@ -59,15 +59,6 @@ impl Endpoint {
         }
     }
 
-    /// Does what is due at `now` beside sending.
-    pub(crate) fn handle_sol_timeout(&mut self, now: Instant) {
-        let active = self.sessions.iter().filter(|session| session.sol.is_some());
-        for id in active.map(|session| session.id).collect::<Vec<_>>() {
-            self.sol(id, |sol| sol.handle_timeout(now));
-            self.tell_carrier(id);
-        }
-    }
-
     /// Answers characters for an instance that is not active: its client may have missed the farewell.
     fn refuse_sol(&mut self, session_id: u32, packet: &Packet<'_>, random: &mut dyn Random) {
         let Some(sequence) = packet.sequence else { return };

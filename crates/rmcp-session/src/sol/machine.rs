@@ -29,18 +29,16 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// An instance that is activated at `now` with these lines, its console taken to be there.
-    pub(crate) fn new(lines: Lines) -> Self {
-        let mut machine = Self {
+    /// An instance that has just been activated, its console taken to be there.
+    pub(crate) fn new() -> Self {
+        Self {
             sender: Sender::new(),
             receiver: Receiver::new(),
             notices: VecDeque::new(),
             available: true,
-            lines,
+            lines: Lines::asserted(),
             told_carrier: true,
-        };
-        machine.show_cts();
-        machine
+        }
     }
 
     /// Takes a packet that came with the session sequence number `order`; what it asks of the host.
@@ -64,20 +62,10 @@ impl Machine {
             self.sender.flush();
         }
         self.lines.set(operation, order);
-        self.show_cts();
+        // CTS pauses the host's characters on their way to the client; the host's own line is consoled's business.
+        self.sender.paused = !self.lines.cts;
         self.sender.heard(now, parameters);
         inputs
-    }
-
-    /// CTS pauses the host's characters on their way to the client; the host's own line is consoled's business.
-    fn show_cts(&mut self) {
-        self.sender.paused = !self.lines.cts;
-    }
-
-    /// Asserts lines whose client has been waited for in vain.
-    pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        self.lines.expire(now);
-        self.show_cts();
     }
 
     /// Whether DCD and DSR are asserted, where that has changed since the last call. They are at first.
@@ -116,9 +104,9 @@ impl Machine {
         self.notices.pop_front().or_else(|| self.sender.poll(now, newest, parameters))
     }
 
-    /// When [`Machine::poll`] or [`Machine::handle_timeout`] has something to do, unless something happens before.
+    /// When [`Machine::poll`] has something, unless something happens before.
     pub(crate) fn next_timeout(&self, parameters: &SolParameters) -> Option<Instant> {
-        [self.sender.due(parameters), self.lines.next_timeout()].into_iter().flatten().min()
+        self.sender.due(parameters)
     }
 }
 
