@@ -112,6 +112,17 @@ mod tests {
     }
 
     #[test]
+    fn every_storage_and_sensor_event_command_of_the_specification_is_there() {
+        let functions = [key(0x04, 0, None), key(0x0A, 0, None)];
+        let specification = specification().into_iter();
+        let wanted: Vec<_> = specification.filter(|(of, _)| functions.contains(&(of & !0xFF))).collect();
+        assert_eq!(wanted.len(), 27 + 30);
+        for (of, (name, _)) in wanted {
+            assert!(entries().any(|entry| entry.key() == of), "{name}");
+        }
+    }
+
+    #[test]
     fn a_command_is_found_by_all_of_its_key() {
         assert_eq!(find(0x06, 0x01, None).map(|entry| entry.name), Some("Get Device ID"));
         assert!(find(0x06, 0x01, Some(0)).is_none());
