@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use xtask::{workspace, yocto};
+use xtask::{qemu, size, workspace, yocto};
 
 use crate::crates::{daemons, read};
 
@@ -81,4 +81,15 @@ fn the_recipe_has_the_licences_checksum() {
     let text = String::from_utf8(output.stdout).unwrap();
     let sum = text.split_whitespace().next().unwrap();
     assert_eq!(value("LIC_FILES_CHKSUM"), format!("file://LICENSE;md5={sum}"));
+}
+
+#[test]
+fn what_is_weighed_is_built_and_packed_as_the_layer_does() {
+    let recipe = read(&recipe_path());
+    for flag in qemu::FLAGS.replace("-C ", "-C").split_whitespace() {
+        assert!(recipe.contains(flag), "{flag}");
+    }
+    let image = "dynamic-layers/phosphor-layer/recipes-phosphor/images/obmc-phosphor-image.bbappend";
+    let image = std::fs::read_to_string(yocto::layer().join(image)).unwrap();
+    assert!(image.contains(&format!("\" {}\"", size::PACKED)), "{image}");
 }

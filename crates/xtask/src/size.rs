@@ -123,20 +123,16 @@ fn mebibytes(bytes: u64) -> String {
     format!("{}.{:02} MiB", hundredths / 100, hundredths % 100)
 }
 
-/// The bytes of a file system with `file` alone in it, as OpenBMC's static images compress theirs.
+/// How mksquashfs packs a BMC's root file system: what the layer's image asks of it too (`EXTRA_IMAGECMD`).
+pub const PACKED: &str = "-b 1M -Xbcj arm,armthumb";
+
+/// The bytes of a file system with `file` alone in it, as an OpenBMC image with the Yocto layer compresses its own.
 fn squashfs(file: &Path) -> Result<u64> {
     let directory = tempfile::tempdir()?;
     let image = directory.path().join("squashfs");
     let mut command = Command::new("mksquashfs");
-    command.arg(file).arg(&image).args([
-        "-comp",
-        "xz",
-        "-all-root",
-        "-no-progress",
-        "-quiet",
-        "-no-xattrs",
-        "-nopad",
-    ]);
+    command.arg(file).arg(&image).args(["-comp", "xz"]).args(PACKED.split_whitespace());
+    command.args(["-all-root", "-no-progress", "-quiet", "-no-xattrs", "-nopad"]);
     run(&mut command).context("cannot make a squashfs\nhint: `cargo xtask setup` installs mksquashfs")?;
     Ok(fs::metadata(&image)?.len())
 }

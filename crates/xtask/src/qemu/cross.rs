@@ -20,7 +20,7 @@ pub(crate) struct Soc {
     gnu: &'static str,
     /// The name of the build directory in the cache.
     cache: &'static str,
-    /// What is said to rustc.
+    /// What is said to rustc beside [`FLAGS`].
     flags: &'static str,
     /// Where the standard library comes from.
     library: Library,
@@ -38,6 +38,12 @@ enum Library {
     Before,
 }
 
+/// What is said to rustc for every chip; the Yocto layer's recipe says it too. A panic ends the process: nothing unwinds. The linker puts
+/// functions in the order of their names: what was made from one generic function stands together, and one block of a squashfs has it.
+/// Without a word on mangling, names would depend on the compiler's channel.
+pub const FLAGS: &str =
+    "-C force-unwind-tables=no -C symbol-mangling-version=v0 -C link-arg=-Wl,--sort-section=name";
+
 /// Cortex-A7, whose floating-point unit has sixteen registers and no NEON. Debian's compiler takes thirty-two for granted, in the
 /// standard library that it ships too (parsing an `f64` there is an illegal instruction), so the library is built here. Thumb-2 is the
 /// processor's shorter instruction set: a third less flash and cache for the same program.
@@ -46,7 +52,7 @@ pub(crate) const AST2600: Soc = Soc {
     target: "armv7-unknown-linux-gnueabihf",
     gnu: "arm-linux-gnueabihf",
     cache: "armv7",
-    flags: "-C target-feature=+thumb-mode,-d32,-neon -C force-unwind-tables=no",
+    flags: "-C target-feature=+thumb-mode,-d32,-neon",
     library: Library::WithProgram,
     processor: "cortex-a7",
     absent: r"\b(d1[6-9]|d2[0-9]|d3[01])\b",
@@ -58,7 +64,7 @@ pub(crate) const AST2500: Soc = Soc {
     target: "arm-unknown-linux-gnueabi",
     gnu: "arm-linux-gnueabi",
     cache: "armv6",
-    flags: "-C target-cpu=arm1176jz-s -C force-unwind-tables=no",
+    flags: "-C target-cpu=arm1176jz-s",
     library: Library::Before,
     processor: "arm1176",
     absent: r"[[:space:]](v(ldr|str|mov|add|sub|mul|div|cvt)[^[:space:]]*|movw|movt|[us]div|dmb|bfi|ubfx)[[:space:]]",
@@ -113,10 +119,12 @@ fn build(soc: &Soc) -> String {
     let (before, flags, library) = match soc.library {
         Library::WithProgram => (
             String::new(),
-            (*flags).to_owned(),
+            format!("{flags} {FLAGS}"),
             "-Z build-std=std,panic_abort -Z build-std-features=optimize_for_size",
         ),
-        Library::Before => (library(soc), format!("{flags} -C panic=abort --sysroot /shared/sysroot"), ""),
+        Library::Before => {
+            (library(soc), format!("{flags} {FLAGS} -C panic=abort --sysroot /shared/sysroot"), "")
+        }
     };
     format!(
         "export CARGO_HOME=/shared/cargo RUSTC_BOOTSTRAP=1; {before} \
@@ -131,11 +139,11 @@ fn library(soc: &Soc) -> String {
     let Soc { target, flags, .. } = soc;
     // An empty crate: what it depends on is the library. A folder that has libraries of two compilers is of no use to either.
     format!(
-        "mkdir -p /shared/library/src; cd /shared/library; compiler=\"$(rustc -vV) {flags}\"; \
+        "mkdir -p /shared/library/src; cd /shared/library; compiler=\"$(rustc -vV) {flags} {FLAGS}\"; \
          if [ \"$(cat compiler 2>/dev/null)\" != \"$compiler\" ]; then \
          rm -rf target /shared/sysroot; mkdir -p /shared/sysroot/lib/rustlib/{target}/lib; : > src/lib.rs; \
          printf '[package]\\nname = \"empty\"\\nedition = \"2024\"\\n[profile.release]\\npanic = \"abort\"\\n[workspace]\\n' > Cargo.toml; \
-         RUSTFLAGS='{flags} -C embed-bitcode=yes' cargo build --release --target {target} --target-dir target \
+         RUSTFLAGS='{flags} {FLAGS} -C embed-bitcode=yes' cargo build --release --target {target} --target-dir target \
          -Z build-std=std,panic_abort -Z build-std-features=optimize_for_size; \
          cp target/{target}/release/deps/lib*.rlib /shared/sysroot/lib/rustlib/{target}/lib; \
          printf %s \"$compiler\" > compiler; fi;"

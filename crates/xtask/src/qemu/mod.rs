@@ -24,6 +24,7 @@ use crate::{
     workspace::{cargo, run},
 };
 use board::{Board, Sockets};
+pub use cross::FLAGS;
 use tool_root::ToolRoot;
 
 /// How long a board may take until it answers: half a minute on an idle machine with two cores.
