@@ -33,7 +33,7 @@ async fn start(
     let file = bmc_daemon::StateFile::new(dir.join("settings.json"));
     let settings = Settings::default();
     let (log, queue) = Log::new(store, file, settings.earliest_time, settings.limits());
-    let channels = bmc_daemon::ChannelTable::read(dir).unwrap();
+    let channels = bmc_daemon::ChannelTable::read(dir).ok();
     let pef = Pef::new(&log, channels, bmc_daemon::StateFile::new(dir.join("pef.json")));
     let (connection, ours) = (connect(bus).await, log.clone());
     let server = connection.clone();

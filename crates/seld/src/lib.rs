@@ -73,7 +73,10 @@ async fn run(context: Context) -> anyhow::Result<()> {
     let store = open(&context.state_path("sel.log")?, settings.capacity.into())?;
     let file = context.state_file("sel-settings.json")?;
     let (log, queue) = Log::new(store, file, settings.earliest_time, settings.limits());
-    let pef = Pef::new(&log, context.channels()?, context.state_file("pef.json")?);
+    // Alerts alone need the channels, and events are logged without alerts.
+    let channels =
+        context.channels().inspect_err(|error| tracing::error!("no alerts can be sent: {error}")).ok();
+    let pef = Pef::new(&log, channels, context.state_file("pef.json")?);
     let served = serve_on_any_bus(&context, &log, queue, &pef).await;
     log.end();
     served

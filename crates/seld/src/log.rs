@@ -44,7 +44,7 @@ pub(crate) enum News {
         /// It tells of something that happened; else a client put it there, or it tells what was done about such an event.
         happened: bool,
     },
-    /// Something happened for which the log has no room.
+    /// Something happened that is not in the log: it has no room, its medium fails, or the sensor is in a storm.
     Unlogged {
         /// The record that it would have been.
         record: [u8; 16],
@@ -179,6 +179,11 @@ impl Log {
         }
     }
 
+    /// As `record` would be in the log, to those who act on events.
+    fn tell_unlogged(&self, record: &NewRecord) {
+        self.tell(News::Unlogged { record: record.numbered(0) });
+    }
+
     /// As [`Log::report`], without waiting for the medium; a failure goes to the journal.
     pub(crate) async fn submit(&self, record: NewRecord) {
         if let Verdict::Log(record) | Verdict::Begins(record) = self.judge(record) {
@@ -188,8 +193,11 @@ impl Log {
     }
 
     fn judge(&self, record: NewRecord) -> Verdict {
+        let happened = record.clone();
         let verdict = lock(&self.storms).judge(Instant::now(), record);
-        if !matches!(verdict, Verdict::Withheld) {
+        if matches!(verdict, Verdict::Withheld) {
+            self.tell_unlogged(&happened);
+        } else {
             self.stormy.notify_one();
         }
         verdict
@@ -280,9 +288,11 @@ impl Log {
         let (result, news) = {
             let mut store = self.store();
             let result = store.add_all(now, records);
-            let ids = result.as_deref().unwrap_or_default().iter();
+            let ids = result.as_deref().unwrap_or_default().iter().copied();
+            // None of them is there where the medium fails.
+            let ids = ids.chain(std::iter::repeat(None));
             let news: Vec<_> =
-                ids.zip(happened).filter_map(|(id, happened)| news(&store, *id, happened)).collect();
+                ids.zip(happened).filter_map(|(id, happened)| news(&store, id, happened)).collect();
             (result, news)
         };
         news.into_iter().for_each(|news| self.tell(news));

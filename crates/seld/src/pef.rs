@@ -1,12 +1,13 @@
-//! Platform event filtering (v2.0§17): events that reach the log are held against the filters, and what these ask for is done.
+//! Platform event filtering (v2.0§17): what happens is held against the filters, and what these ask for is done.
 //!
-//! An event is dealt with once. Its record's ID is on the medium before anything is done about it, and records after that ID are held
-//! against the filters when seld starts again, so that a crash neither loses an action nor repeats one.
+//! An event is acted on at most once, and only by the seld that heard of it. What the log holds when seld starts counts as dealt with:
+//! an action that comes minutes or months after its event is worse than none. What is still wrong then is an event again, by its alarm.
 
 mod actions;
 mod alerts;
 mod configuration;
 mod decision;
+mod recent;
 mod service;
 
 use std::{
@@ -19,7 +20,7 @@ use bmc_daemon::{ChannelMedium, ChannelTable, StateFile};
 use ipmi_wire::{
     codec::Decode as _,
     command::pef::PostponeTimer,
-    pef::{PefParameter, control},
+    pef::{PefParameter, action, control},
     record::sel::{SelBody, SelRecord, SystemEvent},
 };
 use tokio::{
@@ -32,6 +33,7 @@ use crate::log::{Log, News};
 pub(crate) use configuration::Kept;
 use configuration::{Configuration, Refusal};
 use decision::Decision;
+use recent::Recent;
 pub(crate) use service::EventFilter;
 
 /// Events that wait while the postpone timer runs; more than these have the oldest dealt with at once.
@@ -40,13 +42,15 @@ const WAITING: usize = 1024;
 /// Platform event filtering. It outlives a connection.
 pub(crate) struct Pef {
     log: Arc<Log>,
-    channels: ChannelTable,
+    /// Where alerts can go; `None` where `channels.toml` is wrong.
+    channels: Option<ChannelTable>,
     file: StateFile<Kept>,
     state: Mutex<State>,
     /// The postpone timer was set, or events need not wait for it any more.
     changed: Notify,
     /// One connection at a time takes from the stream.
     news: Turn<broadcast::Receiver<News>>,
+    actions: actions::Actions,
     alerts: alerts::Alerts,
 }
 
@@ -57,8 +61,11 @@ struct State {
     kept: Kept,
     postponed: Postponed,
     waiting: VecDeque<Waiting>,
-    /// The last event that was dealt with had no room in the log.
-    last_was_unlogged: bool,
+    /// The last record that system software has looked at since the timer was armed.
+    looked_at: Option<u16>,
+    /// ID of the last record that was dealt with; 0 where it is not in the log.
+    last_by_bmc: u16,
+    recent: Recent,
 }
 
 /// The postpone timer (v2.0§17.4).
@@ -70,57 +77,52 @@ enum Postponed {
     Disabled,
 }
 
-/// Something new in the log.
+/// Something that happened.
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
-    /// Its ID; `None` where the log had no room.
+    /// Its record's ID; `None` where it is not in the log.
     id: Option<u16>,
     event: SystemEvent,
-    /// Something may be done about it.
-    happened: bool,
 }
 
 impl Waiting {
-    fn of(id: Option<u16>, record: &[u8; 16], happened: bool) -> Option<Self> {
+    fn of(id: Option<u16>, record: &[u8; 16]) -> Option<Self> {
         match SelRecord::from_bytes(record).map(|record| record.body) {
-            Ok(SelBody::Event(event)) => Some(Self { id, event, happened }),
+            Ok(SelBody::Event(event)) => Some(Self { id, event }),
             _ => None,
         }
     }
 }
 
-/// Up to where the log was looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LastProcessed {
-    by_software: u16,
-    /// 0 where the last event had no room in the log.
-    by_bmc: u16,
-}
-
 impl Pef {
     /// Filtering of what is new in `log`, as `file` keeps it.
-    pub(crate) fn new(log: &Arc<Log>, channels: ChannelTable, file: StateFile<Kept>) -> Arc<Self> {
+    pub(crate) fn new(log: &Arc<Log>, channels: Option<ChannelTable>, file: StateFile<Kept>) -> Arc<Self> {
         let kept = file.load().unwrap_or_else(|error| {
             tracing::error!("event filters are off and as delivered: {error}");
             None
         });
         let mut kept = kept.unwrap_or_default();
-        let lan_channel = channels.iter().find(|channel| channel.medium == ChannelMedium::Lan);
-        let lan_channel = lan_channel.map_or(0, |channel| channel.number);
+        let lan_channel = channels.as_ref().and_then(|channels| {
+            let channel = channels.iter().find(|channel| channel.medium == ChannelMedium::Lan)?;
+            Some(channel.number)
+        });
+        let lan_channel = lan_channel.unwrap_or(0);
         let configuration = Configuration::of(&kept, lan_channel).unwrap_or_else(|error| {
             tracing::error!("event filters are off and as delivered: {}: {error}", file.path().display());
             kept = Kept::default();
             Configuration::delivered(lan_channel)
         });
         let news = log.news();
-        let mut state = State {
+        let last_by_bmc = log.store().get(0xFFFF).map_or(0, |(id, ..)| id);
+        let state = State {
             configuration,
             kept,
             postponed: Postponed::No,
             waiting: VecDeque::new(),
-            last_was_unlogged: false,
+            looked_at: None,
+            last_by_bmc,
+            recent: Recent::default(),
         };
-        state.catch_up(log);
         Arc::new(Self {
             log: log.clone(),
             channels,
@@ -128,6 +130,7 @@ impl Pef {
             state: Mutex::new(state),
             changed: Notify::new(),
             news: Turn::new(news),
+            actions: actions::Actions::default(),
             alerts: alerts::Alerts::default(),
         })
     }
@@ -136,22 +139,19 @@ impl Pef {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Deals with events, and sends alerts, until the bus is gone.
+    /// Deals with events, acts, and sends alerts, until the bus is gone.
     pub(crate) async fn run(&self, connection: &Connection) {
         tokio::select! {
-            () = self.follow(connection) => {}
+            () = self.follow() => {}
+            () = actions::do_all(self, connection) => {}
             () = alerts::send_all(self, connection) => {}
         }
     }
 
-    async fn follow(&self, connection: &Connection) {
+    async fn follow(&self) {
         let mut news = self.news.lock().await;
         loop {
-            while let Some((waiting, decision)) = self.next() {
-                if let Some(decision) = decision {
-                    actions::act(self, connection, &waiting.event, decision).await;
-                }
-            }
+            self.deal_with_all();
             let due = match self.state().postponed {
                 Postponed::Until(due) => Some(due),
                 _ => None,
@@ -159,31 +159,26 @@ impl Pef {
             tokio::select! {
                 heard = news.recv() => self.state().hear(heard),
                 () = self.changed.notified() => {}
-                () = until(due) => self.state().postponed = Postponed::No,
+                () = until(due) => self.state().end_timer(due),
             }
         }
     }
 
-    /// The next event that need not wait, with what is to be done about it. That it was dealt with is on the medium by then.
-    fn next(&self) -> Option<(Waiting, Option<Decision>)> {
-        let mut state = self.state();
-        let must_wait = matches!(state.postponed, Postponed::Until(_));
-        if must_wait && state.waiting.len() <= WAITING {
-            return None;
-        }
-        let waiting = state.waiting.pop_front()?;
-        state.last_was_unlogged = waiting.id.is_none();
-        state.kept.last_by_bmc = waiting.id.unwrap_or(state.kept.last_by_bmc);
-        let is_on = state.configuration.control & control::ENABLE != 0;
-        let decision = Decision::of(&state.configuration, &waiting.event).filter(|_| is_on);
-        if decision.is_some() {
-            // What was not written may be done again after a crash; what is not done may cost the hardware.
-            if let Err(error) = self.file.store(&state.kept) {
-                tracing::error!("the event filters' place in the log is not kept: {error}");
+    /// Deals with what need not wait.
+    fn deal_with_all(&self) {
+        loop {
+            let next = self.state().next();
+            let Some((event, decision)) = next else { return };
+            if decision.actions() == 0 {
+                continue;
             }
+            let state = self.state();
+            if decision.actions() & action::ALERT != 0 {
+                self.alerts.queue(alerts::Alert::of(&state.configuration, &event, &decision));
+            }
+            let tells = state.configuration.control & control::EVENTS != 0;
+            self.actions.queue(actions::Act { event, decision, tells });
         }
-        let acts = waiting.happened && state.postponed != Postponed::Disabled;
-        Some((waiting, decision.filter(|_| acts)))
     }
 
     /// Changes a parameter, for good.
@@ -203,27 +198,28 @@ impl Pef {
         Ok(())
     }
 
-    /// Says up to which record somebody has looked at the log. What software has looked at the filters do not see any more.
+    /// Says up to which record somebody has looked at the log. What waits for the timer, and software has looked at, the filters do
+    /// not see any more.
     fn set_last_processed(&self, by_bmc: bool, id: u16) -> Result<(), SetError> {
         let mut state = self.state();
-        let mut kept = state.kept.clone();
         if by_bmc {
-            kept.last_by_bmc = id;
+            state.last_by_bmc = id;
         } else {
+            let mut kept = state.kept.clone();
             kept.last_by_software = id;
+            self.file.store(&kept)?;
+            state.kept = kept;
         }
-        self.file.store(&kept)?;
-        state.kept = kept;
-        if let Some(place) = state.waiting.iter().position(|waiting| waiting.id == Some(id)) {
-            state.waiting.drain(..=place);
+        if matches!(state.postponed, Postponed::Until(_)) {
+            state.looked_at = Some(id);
         }
         Ok(())
     }
 
-    fn last_processed(&self) -> LastProcessed {
+    /// IDs of the last records that system software and the BMC looked at.
+    fn last_processed(&self) -> (u16, u16) {
         let state = self.state();
-        let by_bmc = if state.last_was_unlogged { 0 } else { state.kept.last_by_bmc };
-        LastProcessed { by_software: state.kept.last_by_software, by_bmc }
+        (state.kept.last_by_software, state.last_by_bmc)
     }
 
     /// Sets the postpone timer, unless its value is asked for; how many seconds are left, or what stands for it.
@@ -258,22 +254,50 @@ enum SetError {
 }
 
 impl State {
-    /// What the log has that was not held against the filters when seld ended.
-    fn catch_up(&mut self, log: &Log) {
-        if self.configuration.control & control::ENABLE == 0 {
-            return;
+    /// The next event that a filter in use finds and that need not wait, with what is to be done about it.
+    fn next(&mut self) -> Option<(SystemEvent, Decision)> {
+        loop {
+            let must_wait = matches!(self.postponed, Postponed::Until(_));
+            if must_wait && self.waiting.len() <= WAITING {
+                return None;
+            }
+            let Some(Waiting { id, event }) = self.waiting.pop_front() else {
+                self.looked_at = None;
+                return None;
+            };
+            self.last_by_bmc = id.unwrap_or(0);
+            let is_on =
+                self.configuration.control & control::ENABLE != 0 && self.postponed != Postponed::Disabled;
+            if !is_on || id.is_some_and(|id| self.was_looked_at(id)) {
+                continue;
+            }
+            let decision = Decision::of(&self.configuration, &event);
+            // Of an event that is not in the log nobody knows how often it comes: the sensor may be in a storm, or who reports it try again.
+            if let Some(decision) = decision
+                && (self.recent.is_new(&event, Instant::now()) || id.is_some())
+            {
+                return Some((event, decision));
+            }
         }
-        let store = log.store();
-        let after = self.kept.last_by_bmc.saturating_add(1);
-        let missed = store.records().range(after..);
-        self.waiting.extend(missed.filter_map(|(id, stored)| Waiting::of(Some(*id), &stored.record, true)));
+    }
+
+    /// IDs go up and start again at the end: the one that was looked at is not far from those that wait.
+    fn was_looked_at(&self, id: u16) -> bool {
+        self.looked_at.is_some_and(|looked_at| looked_at.wrapping_sub(id) < 0x8000)
+    }
+
+    /// The timer that ended at `due` has ended, unless it was set anew.
+    fn end_timer(&mut self, due: Option<Instant>) {
+        if due.is_some_and(|due| self.postponed == Postponed::Until(due)) {
+            self.postponed = Postponed::No;
+        }
     }
 
     fn hear(&mut self, heard: Result<News, broadcast::error::RecvError>) {
         let waiting = match heard {
-            Ok(News::Added { id, record, happened }) => Waiting::of(Some(id), &record, happened),
-            Ok(News::Unlogged { record }) => Waiting::of(None, &record, true),
-            Ok(News::Erased) | Err(broadcast::error::RecvError::Closed) => None,
+            Ok(News::Added { id, record, happened: true }) => Waiting::of(Some(id), &record),
+            Ok(News::Unlogged { record }) => Waiting::of(None, &record),
+            Ok(News::Added { .. } | News::Erased) | Err(broadcast::error::RecvError::Closed) => None,
             Err(broadcast::error::RecvError::Lagged(missed)) => {
                 tracing::error!("{missed} events came too fast to be held against the event filters");
                 None

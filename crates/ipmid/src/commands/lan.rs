@@ -161,6 +161,7 @@ async fn set_lan_configuration(
     match LanParameter::read(change.parameter, &change.data)? {
         P::SetInProgress(1) if !changing.insert(channel.number) => return Err(SET_IN_PROGRESS),
         P::SetInProgress(1) => {}
+        P::SetInProgress(3) => return Err(CompletionCode::INVALID_DATA_FIELD),
         // Each write is kept at once: a commit has nothing left to do and ends the change.
         P::SetInProgress(_) => drop(changing.remove(&channel.number)),
         P::CommunityString(community) => {

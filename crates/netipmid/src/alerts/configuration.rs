@@ -97,6 +97,14 @@ impl Configuration {
             None
         });
         let mut kept = kept.unwrap_or_default();
+        if CommunityString::new(kept.community.as_bytes()).is_none() {
+            tracing::error!(
+                "the community of alerts is as delivered: {}: {}",
+                file.path().display(),
+                Refused::Community
+            );
+            kept.community = Kept::default().community;
+        }
         kept.destinations.resize_with(DESTINATIONS.into(), Destination::default);
         Self { file, now: Mutex::new(Now { kept, volatile: Destination::default() }) }
     }
@@ -177,6 +185,9 @@ mod tests {
         assert_eq!(configuration.community(), "public");
         assert!(configuration.set_community("a community of 19 b").is_err());
         assert!(configuration.set_community("tab\t").is_err());
+        let path = dir.path().join("edited.json");
+        std::fs::write(&path, r#"{"community": "nineteen characters"}"#).unwrap();
+        assert_eq!(Configuration::load(StateFile::new(path)).community(), "public");
         let often = Destination { retries: 8, ..Destination::default() };
         assert!(configuration.set_destination(1, often).is_err());
         assert!(configuration.set_destination(DESTINATIONS + 1, Destination::default()).is_err());

@@ -12,7 +12,10 @@ use std::{
     },
 };
 
+use rmcp_session::Random as _;
 use tokio::sync::oneshot;
+
+use crate::driver::Kernel;
 
 pub(crate) use self::{
     configuration::{Configuration, Kept},
@@ -35,7 +38,10 @@ pub(crate) struct Alerts {
 
 impl Alerts {
     pub(crate) fn new(configuration: Configuration, port: u16, device: Option<String>) -> Self {
-        Self { configuration, port, device, sequence: AtomicU16::new(0), waiting: Mutex::default() }
+        // At random: who has not seen a trap cannot acknowledge it.
+        let mut first = [0; 2];
+        let first = Kernel::new().fill(&mut first).map_or(0, |()| u16::from_le_bytes(first));
+        Self { configuration, port, device, sequence: AtomicU16::new(first), waiting: Mutex::default() }
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<(u16, u32), oneshot::Sender<()>>> {

@@ -46,20 +46,21 @@ pub(super) async fn send(
 ) -> anyhow::Result<bool> {
     ensure!(!destination.address.is_unspecified(), "the destination has no address");
     let to = SocketAddr::from((destination.address, channel.alerts.port));
-    let (socket, agent) =
-        open(to, channel.alerts.device.as_deref()).with_context(|| format!("no way to {to}"))?;
     let composed = compose(channel, trap).await?;
     let key = (composed.sequence, composed.local_timestamp);
     let bindings = composed.variable_bindings(&trap.text);
     let community = channel.alerts.configuration.community();
-    let mut datagram = Vec::new();
-    composed.message(bindings, community.as_bytes(), agent, uptime()?).emit(&mut datagram);
+    let uptime = uptime()?;
+    let attempt = || {
+        let (socket, agent) = open(to, channel.alerts.device.as_deref())?;
+        let mut datagram = Vec::new();
+        composed.message(bindings.clone(), community.as_bytes(), agent, uptime).emit(&mut datagram);
+        socket.send(&datagram)
+    };
     let (sender, mut acknowledged) = oneshot::channel();
-    if destination.acknowledged {
-        channel.alerts.waiting().insert(key, sender);
-    }
-    let arrived = send_often(&socket, &datagram, destination, &mut acknowledged).await;
-    channel.alerts.waiting().remove(&key);
+    channel.alerts.waiting().insert(key, sender);
+    let _forgotten = Forgotten(channel, key);
+    let arrived = send_often(attempt, destination, &mut acknowledged).await;
     tracing::info!(
         "alert of sensor {:#04x} to {to}: {}",
         composed.sensor,
@@ -73,26 +74,33 @@ pub(super) async fn send(
     Ok(arrived)
 }
 
-/// One that is not acknowledged is sent as often as it may be: one of them may get through.
+/// Forgets whom an acknowledgement is for, also where the bus goes away meanwhile.
+struct Forgotten<'a>(&'a LanChannel, (u16, u32));
+
+impl Drop for Forgotten<'_> {
+    fn drop(&mut self) {
+        self.0.alerts.waiting().remove(&self.1);
+    }
+}
+
+/// One that is not acknowledged is sent as often as it may be: one of them may get through. The way there may come up meanwhile.
 async fn send_often(
-    socket: &UdpSocket,
-    datagram: &[u8],
+    attempt: impl Fn() -> std::io::Result<usize>,
     destination: &Destination,
     acknowledged: &mut oneshot::Receiver<()>,
 ) -> bool {
     let interval = Duration::from_secs(u64::from(destination.interval) + 1);
     let mut sent = false;
-    for attempt in 0..=destination.retries {
-        match socket.send(datagram) {
+    for number in 0..=destination.retries {
+        match attempt() {
             Ok(_) => sent = true,
-            // Of an attempt before this one too: a port where nobody listens answers late.
             Err(error) => tracing::debug!("an alert to {}: {error}", destination.address),
         }
         if destination.acknowledged {
             if let Ok(Ok(())) = timeout(interval, &mut *acknowledged).await {
                 return true;
             }
-        } else if attempt < destination.retries {
+        } else if number < destination.retries {
             tokio::time::sleep(interval).await;
         }
     }

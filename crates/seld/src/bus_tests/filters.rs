@@ -77,7 +77,7 @@ struct FilterStand {
     stand: Stand,
     filters: EventFilterProxy<'static>,
     asked: UnboundedReceiver<Asked>,
-    _others: Connection,
+    others: Connection,
 }
 
 impl FilterStand {
@@ -94,7 +94,7 @@ impl FilterStand {
             others.request_name(name).await.unwrap();
         }
         let filters = EventFilterProxy::new(&stand.client).await.unwrap();
-        let filter_stand = Self { stand, filters, asked, _others: others };
+        let filter_stand = Self { stand, filters, asked, others };
         filter_stand.set(1, PefParameter::Control(control::ENABLE)).await;
         filter_stand
     }
@@ -128,6 +128,13 @@ impl FilterStand {
         self.filter(32, 0xC0, action::DIAGNOSTIC_INTERRUPT).await;
         self.happens(0xC0).await;
         assert_eq!(self.asked().await, Asked::Interrupt);
+    }
+
+    /// Waits until the BMC has looked at the record.
+    async fn dealt_with(&self, id: u16) {
+        while self.filters.last_processed().await.unwrap().1 != id {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     async fn restart(&mut self) {
@@ -182,10 +189,9 @@ async fn what_a_client_puts_into_the_log_and_what_no_filter_finds_leads_to_nothi
     has_records(&stand.stand.log, 4).await;
     // Off means that what happened meanwhile is not made up for.
     stand.filters.postpone(PostponeTimer::OFF).await.unwrap();
-    while stand.filters.last_processed().await.unwrap().1 != 4 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    stand.dealt_with(4).await;
     stand.set(1, PefParameter::Control(control::ENABLE)).await;
+    stand.restart().await;
     stand.asked_nothing_so_far().await;
 }
 
@@ -197,14 +203,10 @@ async fn a_postponed_event_waits_unless_software_has_looked_at_it() {
     stand.happens(1).await;
     stand.happens(1).await;
     has_records(&stand.stand.log, 2).await;
-    assert_eq!(stand.filters.last_processed().await.unwrap(), (0, 0));
     let left = stand.filters.postpone(PostponeTimer::ASK).await.unwrap();
     assert!((1..=200).contains(&left), "{left}");
     // Software deals with the first; the second comes to the filters when the timer is off.
-    while stand.filters.last_processed().await.unwrap().0 != 1 {
-        stand.filters.set_last_processed(false, 1).await.unwrap();
-    }
-    assert!(stand.asked.try_recv().is_err());
+    stand.filters.set_last_processed(false, 1).await.unwrap();
     stand.filters.postpone(1).await.unwrap();
     assert_eq!(stand.asked().await, transition("Host", "ForceWarmReboot"));
     stand.asked_nothing_so_far().await;
@@ -217,27 +219,59 @@ async fn filtering_that_is_switched_off_for_now_makes_up_for_nothing() {
     stand.filter(1, 1, action::RESET).await;
     assert_eq!(stand.filters.postpone(PostponeTimer::DISABLED).await.unwrap(), PostponeTimer::DISABLED);
     stand.happens(1).await;
-    while stand.filters.last_processed().await.unwrap().1 != 1 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    stand.dealt_with(1).await;
     assert_eq!(stand.filters.postpone(PostponeTimer::OFF).await.unwrap(), PostponeTimer::OFF);
     stand.asked_nothing_so_far().await;
 }
 
 #[tokio::test]
-async fn an_event_is_acted_on_once_whether_or_not_seld_ends_in_between() {
+async fn what_the_log_holds_when_seld_starts_is_not_acted_on() {
     let mut stand = FilterStand::new().await;
     stand.filter(1, 1, action::RESET).await;
     stand.happens(1).await;
     assert_eq!(stand.asked().await, transition("Host", "ForceWarmReboot"));
     stand.filters.postpone(200).await.unwrap();
     stand.happens(1).await;
-    // The timer ends with seld, and the event is there still.
+    stand.log_proxy().await.add(&event(1)).await.unwrap();
     stand.restart().await;
-    assert_eq!(stand.asked().await, transition("Host", "ForceWarmReboot"));
-    stand.restart().await;
+    assert_eq!(stand.filters.postpone(PostponeTimer::ASK).await.unwrap(), PostponeTimer::OFF);
+    assert_eq!(stand.filters.last_processed().await.unwrap().1, 3);
     stand.asked_nothing_so_far().await;
-    assert_eq!(stand.filters.parameter(2, 0, 0).await.unwrap(), [0x2F]);
+    assert_eq!(stand.filters.parameter(2, 0, 0).await.unwrap(), [0x2F], "parameters are kept");
+    stand.happens(1).await;
+    assert_eq!(stand.asked().await, transition("Host", "ForceWarmReboot"));
+}
+
+#[tokio::test]
+async fn a_storm_of_a_sensor_does_not_hide_what_a_filter_looks_for() {
+    let mut stand = FilterStand::new().await;
+    let critical =
+        EventFilter { enabled: true, actions: action::POWER_DOWN, offsets: 1 << 9, ..EventFilter::default() };
+    stand.set(6, PefParameter::Filter(1, critical)).await;
+    let crossing =
+        |ended: u8, offset: u8| [0, 0, 2, 0, 0, 0, 0, 0x20, 0, 4, 1, 0x30, ended | 1, offset, 0xFF, 0xFF];
+    let log = stand.log_proxy().await;
+    for number in 0..20 {
+        log.report(&crossing(0x80 * (number % 2), 7)).await.unwrap();
+    }
+    assert_eq!(log.report(&crossing(0, 9)).await.unwrap(), 0, "the log has enough of this sensor");
+    assert_eq!(stand.asked().await, transition("Chassis", "Off"));
+    log.report(&crossing(0, 9)).await.unwrap();
+    stand.asked_nothing_so_far().await;
+}
+
+#[tokio::test]
+async fn powerd_is_waited_for_and_alerts_do_not_wait_for_it() {
+    let mut stand = FilterStand::new().await;
+    stand.filter(1, 1, action::POWER_DOWN | action::ALERT).await;
+    let entry =
+        AlertPolicy { policy: 1, enabled: true, channel: 1, destination: 1, ..AlertPolicy::default() };
+    stand.set(9, PefParameter::Policy(1, entry)).await;
+    stand.others.release_name(power::CHASSIS_SERVICE).await.unwrap();
+    stand.happens(1).await;
+    assert!(matches!(stand.asked().await, Asked::Alert(1, _)));
+    stand.others.request_name(power::CHASSIS_SERVICE).await.unwrap();
+    assert_eq!(stand.asked().await, transition("Chassis", "Off"));
 }
 
 #[tokio::test]

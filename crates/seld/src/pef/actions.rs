@@ -1,49 +1,100 @@
 //! What changes the host's state, and the event that tells of it.
 
-use std::time::Duration;
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Context as _;
-use bmc_dbus::power::{CHASSIS_TRANSITION, ChassisProxy, HOST_TRANSITION, HostProxy, NmiProxy};
-use ipmi_wire::{
-    pef::{action, control},
-    record::sel::SystemEvent,
+use bmc_dbus::{
+    error_reply, is_absence,
+    power::{CHASSIS_TRANSITION, ChassisProxy, HOST_TRANSITION, HostProxy, NmiProxy},
 };
-use tokio::time::timeout;
+use ipmi_wire::{pef::action, record::sel::SystemEvent};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, timeout_at},
+};
 use zbus::{Connection, proxy::CacheProperties};
 
-use super::{Decision, Pef, alerts::Alert};
+use super::{Decision, Pef};
 use crate::record::filters_acted;
 
-/// How long powerd may take to accept a request.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long powerd may be away, or take to accept a request.
+const PATIENCE: Duration = Duration::from_secs(30);
+const RETRY: Duration = Duration::from_millis(500);
+/// Requests that wait for powerd. The newest is as good as any: a host that is to be switched off twice is off.
+const WAITING: usize = 64;
 
-/// Does what was decided about `event`.
-pub(super) async fn act(pef: &Pef, connection: &Connection, event: &SystemEvent, decision: Decision) {
-    let actions = decision.actions();
-    if actions == 0 {
-        return;
+/// An event, and what is to be done about it.
+#[derive(Debug, Clone)]
+pub(super) struct Act {
+    pub(super) event: SystemEvent,
+    pub(super) decision: Decision,
+    /// What was done is an event itself.
+    pub(super) tells: bool,
+}
+
+/// What is to be done.
+#[derive(Debug, Default)]
+pub(super) struct Actions {
+    waiting: Mutex<VecDeque<Act>>,
+    more: Notify,
+}
+
+impl Actions {
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Act>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    let configuration = pef.state().configuration.clone();
-    if configuration.control & control::EVENTS != 0 {
-        pef.log.note(filters_acted(actions, pef.log.time())).await;
+
+    /// Does something as soon as what was asked for before is done.
+    pub(super) fn queue(&self, act: Act) {
+        let mut waiting = self.waiting();
+        if waiting.len() == WAITING {
+            tracing::error!(
+                "event filter: nothing is done for sensor {:#04x}: powerd is away",
+                act.event.sensor
+            );
+            return;
+        }
+        waiting.push_back(act);
+        self.more.notify_one();
     }
-    if let Some(action) = decision.action {
-        let done = timeout(PATIENCE, request(connection, action)).await;
-        let done = done.unwrap_or_else(|_| Err(anyhow::anyhow!("powerd does not answer")));
-        let (name, sensor, sensor_type) = (name(action), event.sensor, event.sensor_type);
-        match done {
-            Ok(()) => {
-                tracing::warn!("{name} by an event filter: sensor {sensor:#04x}, type {sensor_type:#04x}")
-            }
-            Err(error) => tracing::error!(
-                "no {name}, which an event filter asks for: sensor {sensor:#04x}, type {sensor_type:#04x}: {error:#}"
-            ),
+}
+
+/// Does what is to be done, until the bus is gone. What it was gone for is done on the next one.
+pub(super) async fn do_all(pef: &Pef, connection: &Connection) {
+    loop {
+        let next = pef.actions.waiting().front().cloned();
+        let Some(act) = next else {
+            pef.actions.more.notified().await;
+            continue;
+        };
+        let done = perform(connection, &act).await;
+        pef.actions.waiting().pop_front();
+        if act.tells && done != 0 {
+            pef.log.note(filters_acted(done, pef.log.time())).await;
         }
     }
-    for (policy, filter) in decision.alerts {
-        let entries = configuration.policies(policy).into_iter();
-        let entries = entries.map(|entry| (entry, configuration.text(&entry, filter))).collect();
-        pef.alerts.queue(Alert { event: *event, severity: decision.severity, entries });
+}
+
+/// Does it; what was done, as bits of [`action`]. Alerts are on their way already.
+async fn perform(connection: &Connection, Act { event, decision, .. }: &Act) -> u8 {
+    let alerts = decision.actions() & action::ALERT;
+    let Some(action) = decision.action else { return alerts };
+    let (name, sensor, sensor_type) = (name(action), event.sensor, event.sensor_type);
+    match request(connection, action).await {
+        Ok(()) => {
+            tracing::warn!("{name} by an event filter: sensor {sensor:#04x}, type {sensor_type:#04x}");
+            alerts | action
+        }
+        Err(error) => {
+            tracing::error!(
+                "no {name}, which an event filter asks for: sensor {sensor:#04x}, type {sensor_type:#04x}: {error:#}"
+            );
+            alerts
+        }
     }
 }
 
@@ -57,12 +108,29 @@ fn name(action: u8) -> &'static str {
     }
 }
 
+/// Asks powerd, which may be starting.
 async fn request(connection: &Connection, action: u8) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let asked = timeout_at(deadline, request_once(connection, action)).await;
+        match asked.context("powerd does not answer")? {
+            Ok(()) => return Ok(()),
+            Err(error) if is_away(&error) && Instant::now() + RETRY < deadline => sleep(RETRY).await,
+            Err(error) => return Err(error).context("powerd refuses"),
+        }
+    }
+}
+
+fn is_away(error: &zbus::Error) -> bool {
+    error_reply(error).is_some_and(|(name, _)| is_absence(&name))
+}
+
+async fn request_once(connection: &Connection, action: u8) -> zbus::Result<()> {
     let host = async |transition: &str| {
         let host = HostProxy::builder(connection).cache_properties(CacheProperties::No).build().await?;
         host.set_requested_host_transition(&format!("{HOST_TRANSITION}{transition}")).await
     };
-    let done = match action {
+    match action {
         action::POWER_DOWN => {
             let chassis =
                 ChassisProxy::builder(connection).cache_properties(CacheProperties::No).build().await?;
@@ -71,6 +139,5 @@ async fn request(connection: &Connection, action: u8) -> anyhow::Result<()> {
         action::POWER_CYCLE => host("Reboot").await,
         action::RESET => host("ForceWarmReboot").await,
         _ => NmiProxy::new(connection).await?.nmi().await,
-    };
-    done.context("powerd refuses")
+    }
 }

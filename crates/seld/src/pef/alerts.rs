@@ -19,13 +19,13 @@ use ipmi_wire::{
 use tokio::sync::Notify;
 use zbus::Connection;
 
-use super::Pef;
+use super::{Configuration, Decision, Pef};
 
 /// Alerts that wait while others are sent, which may take minutes where nobody acknowledges them.
 const WAITING: usize = 256;
 
 /// An event, and where to tell of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Alert {
     pub(super) event: SystemEvent,
     /// As [`ipmi_wire::pef::EventFilter`] has it.
@@ -34,11 +34,23 @@ pub(super) struct Alert {
     pub(super) entries: Vec<(AlertPolicy, String)>,
 }
 
+impl Alert {
+    /// What was decided about `event`, to all policies that are to tell of it.
+    pub(super) fn of(configuration: &Configuration, event: &SystemEvent, decision: &Decision) -> Self {
+        let entries = decision.alerts.iter().flat_map(|(policy, filter)| {
+            let entries = configuration.policies(*policy).into_iter();
+            entries.map(|entry| (entry, configuration.text(&entry, *filter)))
+        });
+        Self { event: *event, severity: decision.severity, entries: entries.collect() }
+    }
+}
+
 /// The alerts that are to be sent.
 #[derive(Debug, Default)]
 pub(super) struct Alerts {
     waiting: Mutex<VecDeque<Alert>>,
     more: Notify,
+    at_once: Notify,
     /// What became of the last one that a client had sent, see [`alert_status`].
     immediate: Mutex<Immediate>,
 }
@@ -57,11 +69,14 @@ impl Alerts {
     /// Sends an alert as soon as those before it are sent.
     pub(super) fn queue(&self, alert: Alert) {
         let mut waiting = lock(&self.waiting);
-        if waiting.len() == WAITING {
-            tracing::warn!("no alert of sensor {:#04x}: {WAITING} others are to be sent", alert.event.sensor);
-            return;
-        }
         waiting.push_back(alert);
+        if waiting.len() > WAITING {
+            // The first is being sent.
+            let least = (1..waiting.len()).min_by_key(|place| waiting[*place].severity);
+            let dropped = least.and_then(|place| waiting.remove(place));
+            let sensor = dropped.map_or(0, |alert| alert.event.sensor);
+            tracing::warn!("no alert of sensor {sensor:#04x}: {WAITING} others are to be sent");
+        }
         self.more.notify_one();
     }
 
@@ -71,7 +86,7 @@ impl Alerts {
         let is_free = immediate.status != alert_status::PENDING;
         if is_free {
             *immediate = Immediate { status: alert_status::PENDING, alert: Some(alert) };
-            self.more.notify_one();
+            self.at_once.notify_one();
         }
         is_free
     }
@@ -90,22 +105,35 @@ impl Alerts {
     }
 }
 
-/// Sends what is to be sent, until the bus is gone.
+/// Sends what is to be sent, until the bus is gone. What was on its way then is sent again on the next one.
 pub(super) async fn send_all(pef: &Pef, connection: &Connection) {
+    tokio::join!(send_waiting(pef, connection), send_immediate(pef, connection));
+}
+
+async fn send_waiting(pef: &Pef, connection: &Connection) {
     let alerts = &pef.alerts;
     loop {
-        let immediate = lock(&alerts.immediate).alert.take();
-        if let Some(alert) = immediate {
-            let arrived = follow_policy(pef, connection, &alert).await;
-            let status = if arrived { alert_status::DONE } else { alert_status::NOT_ACKNOWLEDGED };
-            lock(&alerts.immediate).status = status;
+        let next = lock(&alerts.waiting).front().cloned();
+        let Some(alert) = next else {
+            alerts.more.notified().await;
             continue;
-        }
-        let next = lock(&alerts.waiting).pop_front();
-        match next {
-            Some(alert) => drop(follow_policy(pef, connection, &alert).await),
-            None => alerts.more.notified().await,
-        }
+        };
+        follow_policy(pef, connection, &alert).await;
+        lock(&alerts.waiting).pop_front();
+    }
+}
+
+async fn send_immediate(pef: &Pef, connection: &Connection) {
+    let alerts = &pef.alerts;
+    loop {
+        let next = lock(&alerts.immediate).alert.clone();
+        let Some(alert) = next else {
+            alerts.at_once.notified().await;
+            continue;
+        };
+        let arrived = follow_policy(pef, connection, &alert).await;
+        let status = if arrived { alert_status::DONE } else { alert_status::NOT_ACKNOWLEDGED };
+        *lock(&alerts.immediate) = Immediate { status, alert: None };
     }
 }
 
@@ -168,7 +196,7 @@ async fn send(
     entry: &AlertPolicy,
     text: &str,
 ) -> anyhow::Result<bool> {
-    let channel = pef.channels.by_number(entry.channel);
+    let channel = pef.channels.as_ref().and_then(|channels| channels.by_number(entry.channel));
     let channel =
         channel.filter(|channel| channel.medium == ChannelMedium::Lan).context("it is no LAN channel")?;
     let record = SelRecord { id: 0, body: SelBody::Event(alert.event) }.to_bytes();

@@ -55,8 +55,6 @@ pub(crate) struct Kept {
     strings: BTreeMap<u8, Vec<u8>>,
     /// ID of the last record that system software looked at.
     pub(crate) last_by_software: u16,
-    /// ID of the last record that was held against the filters; written when something was done about it, or a parameter changes.
-    pub(crate) last_by_bmc: u16,
 }
 
 /// An alert string.
@@ -281,14 +279,35 @@ mod tests {
     }
 
     #[test]
-    fn every_parameter_is_read_as_it_was_set() {
-        for number in PefParameter::NUMBERS {
+    fn every_parameter_is_read_as_it_was_set_and_no_other_changes() {
+        let filter = EventFilter { sensor: 7, ..EventFilter::default() };
+        let policy = AlertPolicy { policy: 3, channel: 2, ..AlertPolicy::default() };
+        let values = [
+            (0, 0, 0, PefParameter::SetInProgress(Progress::InProgress)),
+            (1, 0, 0, PefParameter::Control(1)),
+            (2, 0, 0, PefParameter::ActionControl(action::RESET)),
+            (6, 2, 0, PefParameter::Filter(2, filter)),
+            (7, 3, 0, PefParameter::FilterConfiguration(3, 0x80)),
+            (9, 4, 0, PefParameter::Policy(4, policy)),
+            (10, 0, 0, PefParameter::SystemGuid(GuidOfTraps::Own(Guid([5; 16])))),
+            (12, 5, 0, PefParameter::StringKey(5, StringKey { filter: 1, set: 2 })),
+            (13, 6, 2, PefParameter::StringBlock(6, 2, [b'y'; 16])),
+        ];
+        let told = |from: &Configuration| {
+            values.map(|(number, set, block, _)| from.get(number, set, block).unwrap())
+        };
+        for (place, (.., value)) in values.iter().enumerate() {
             let mut configuration = Configuration::delivered(1);
-            let (set, block) = (1, 1);
-            let value = configuration.get(number, set, block).unwrap();
-            let set_again = configuration.set(value);
-            let read_only = PefParameter::READ_ONLY.contains(&number);
-            assert_eq!(set_again.is_err(), read_only, "{number}");
+            let mut expected = told(&configuration);
+            assert_ne!(expected[place], *value);
+            expected[place] = *value;
+            configuration.set(*value).unwrap();
+            assert_eq!(told(&configuration), expected);
+        }
+        for number in PefParameter::READ_ONLY {
+            let mut configuration = Configuration::delivered(1);
+            let value = configuration.get(number, 0, 0).unwrap();
+            assert_eq!(configuration.set(value), Err(Refusal::ReadOnly));
         }
         assert_eq!(Configuration::delivered(1).get(3, 0, 0), Err(Refusal::Unknown));
     }

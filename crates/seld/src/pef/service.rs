@@ -62,8 +62,7 @@ impl EventFilter {
     }
 
     fn last_processed(&self) -> (u16, u16) {
-        let last = self.0.last_processed();
-        (last.by_software, last.by_bmc)
+        self.0.last_processed()
     }
 
     fn set_last_processed(&self, by_bmc: bool, id: u16) -> Result<(), FilterError> {
