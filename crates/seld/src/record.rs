@@ -6,7 +6,7 @@ use ipmi_wire::{
     record::{
         Conversion,
         event::{
-            BMC_GENERATOR, MESSAGE_REVISION, SENSOR_SPECIFIC, THRESHOLD, UNKNOWN_SENSOR, UNSPECIFIED,
+            BMC_GENERATOR, MESSAGE_REVISION, SENSOR_SPECIFIC, THRESHOLD, UNKNOWN_SENSOR, UNSPECIFIED, number,
             sensor_type,
         },
         sel::{SelBody, SelRecord, SystemEvent},
@@ -137,19 +137,24 @@ fn system_event(
     NewRecord { bytes: bytes_of(event), at, path: path.to_owned() }
 }
 
-/// What the log says of itself (v2.0 table 42-3, type 10h). Its number is ipmid's for the path, and the log does not wait for ipmid.
+/// What the log says of itself (v2.0 table 42-3, type 10h).
 pub(crate) fn of_the_log(data: [u8; 3], at: u32) -> NewRecord {
+    of_the_bmc(sensor_type::EVENT_LOGGING, number::EVENT_LOGGING, bmc_dbus::names::sel::SELF_PATH, data, at)
+}
+
+/// An event of a sensor that the BMC always has: its number is ipmid's for `path`, and the log does not wait for ipmid.
+fn of_the_bmc(sensor_type: u8, sensor: u8, path: &str, data: [u8; 3], at: u32) -> NewRecord {
     let event = SystemEvent {
         timestamp: at,
         generator: [BMC_GENERATOR, 0],
         revision: MESSAGE_REVISION,
-        sensor_type: sensor_type::EVENT_LOGGING,
-        sensor: ipmi_wire::record::event::number::EVENT_LOGGING,
+        sensor_type,
+        sensor,
         deasserted: false,
         event_type: SENSOR_SPECIFIC,
         data,
     };
-    NewRecord { bytes: bytes_of(event), at, path: bmc_dbus::names::sel::SELF_PATH.to_owned() }
+    NewRecord { bytes: bytes_of(event), at, path: path.to_owned() }
 }
 
 fn bytes_of(event: SystemEvent) -> [u8; 16] {
@@ -178,43 +183,24 @@ pub(crate) fn added_by_daemon(
 
 /// Where the log's clock is, as an object: ipmid has a number for it.
 pub(crate) const CLOCK_PATH: &str = "/xyz/openbmc_project/Logging/IPMI";
-/// Its number (v2.0 table 42-3, type 12h). It is ipmid's for [`CLOCK_PATH`], and the clock does not wait for ipmid.
-const CLOCK_NUMBER: u8 = ipmi_wire::record::event::number::SYSTEM_EVENT;
 
-/// "Timestamp clock synchronisation" (type 12h, offset 05h): the first of the pair at the old time, the second at the new one. What was
-/// logged before the clock was set can be placed by them.
-pub(crate) fn clock_set(step: Step) -> [NewRecord; 2] {
-    const OFFSET_AND_EXTENSION: u8 = 0xC5;
-    const SECOND: u8 = 0x80;
-    [(step.before, 0), (step.after, SECOND)].map(|(at, half)| {
-        let event = SystemEvent {
-            timestamp: at,
-            generator: [BMC_GENERATOR, 0],
-            revision: MESSAGE_REVISION,
-            sensor_type: sensor_type::SYSTEM_EVENT,
-            sensor: CLOCK_NUMBER,
-            deasserted: false,
-            event_type: SENSOR_SPECIFIC,
-            data: [OFFSET_AND_EXTENSION, half, UNSPECIFIED],
-        };
-        NewRecord { bytes: bytes_of(event), at, path: CLOCK_PATH.to_owned() }
-    })
+/// A system event (v2.0 table 42-3, type 12h) with an extension of its own in byte 2.
+fn system(offset: u8, extension: u8, at: u32) -> NewRecord {
+    const EXTENSION: u8 = 0xC0;
+    let data = [EXTENSION | offset, extension, UNSPECIFIED];
+    of_the_bmc(sensor_type::SYSTEM_EVENT, number::SYSTEM_EVENT, CLOCK_PATH, data, at)
 }
 
-/// "PEF action" (type 12h, offset 04h): what the event filters do, bits as in [`ipmi_wire::pef::action`].
+/// "Timestamp clock synchronisation" (offset 05h): the first of the pair at the old time, the second at the new one. What was logged
+/// before the clock was set can be placed by them.
+pub(crate) fn clock_set(step: Step) -> [NewRecord; 2] {
+    const SECOND: u8 = 0x80;
+    [system(0x05, 0, step.before), system(0x05, SECOND, step.after)]
+}
+
+/// "PEF action" (offset 04h): what the event filters did, bits as in [`ipmi_wire::pef::action`].
 pub(crate) fn filters_acted(actions: u8, at: u32) -> NewRecord {
-    const OFFSET_AND_EXTENSION: u8 = 0xC4;
-    let event = SystemEvent {
-        timestamp: at,
-        generator: [BMC_GENERATOR, 0],
-        revision: MESSAGE_REVISION,
-        sensor_type: sensor_type::SYSTEM_EVENT,
-        sensor: CLOCK_NUMBER,
-        deasserted: false,
-        event_type: SENSOR_SPECIFIC,
-        data: [OFFSET_AND_EXTENSION, actions, UNSPECIFIED],
-    };
-    NewRecord { bytes: bytes_of(event), at, path: CLOCK_PATH.to_owned() }
+    system(0x04, actions, at)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::Access::AtLeast;
 use crate::{
     CompletionCode,
     Privilege::{Administrator, User},
-    codec::{Encode, Reader},
+    codec::{Decode, Encode, Reader},
 };
 
 command! {
@@ -33,6 +33,17 @@ pub enum Progress {
     InProgress,
     /// All that was written is to take effect now.
     Commit,
+}
+
+impl Decode for Progress {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {
+        match reader.u8()? & 0x03 {
+            0b00 => Ok(Self::Complete),
+            0b01 => Ok(Self::InProgress),
+            0b10 => Ok(Self::Commit),
+            _ => Err(CompletionCode::INVALID_DATA_FIELD),
+        }
+    }
 }
 
 /// A bit rate of the serial port (v2.0 table 26-5).
@@ -141,12 +152,7 @@ impl SolParameter {
 
     fn decode(number: u8, reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {
         Ok(match number {
-            0 => Self::SetInProgress(match reader.u8()? & 0x03 {
-                0b00 => Progress::Complete,
-                0b01 => Progress::InProgress,
-                0b10 => Progress::Commit,
-                _ => return Err(CompletionCode::INVALID_DATA_FIELD),
-            }),
+            0 => Self::SetInProgress(Progress::decode(reader)?),
             1 => Self::Enable(reader.u8()? & 0x01 != 0),
             2 => authentication(reader.u8()?)?,
             3 => {

@@ -78,12 +78,7 @@ impl PefParameter {
     fn decode(number: u8, reader: &mut Reader<'_>) -> Result<Self, CompletionCode> {
         let selector = |reader: &mut Reader<'_>| reader.u8().map(|byte| byte & 0x7F);
         Ok(match number {
-            0 => Self::SetInProgress(match reader.u8()? & 0x03 {
-                0b00 => Progress::Complete,
-                0b01 => Progress::InProgress,
-                0b10 => Progress::Commit,
-                _ => return Err(CompletionCode::INVALID_DATA_FIELD),
-            }),
+            0 => Self::SetInProgress(Progress::decode(reader)?),
             1 => Self::Control(reader.u8()? & 0x0F),
             2 => Self::ActionControl(reader.u8()? & 0x3F),
             5 => Self::FilterCount(selector(reader)?),
