@@ -194,6 +194,23 @@ async fn a_hundred_thousand_events_are_all_logged_or_counted_and_the_log_keeps_i
 }
 
 #[tokio::test]
+async fn what_a_storm_withholds_is_no_change_of_the_log() {
+    let stand = stand_for(20).await;
+    let log = EventLogProxy::new(&stand.client).await.unwrap();
+    let mut changes = log.receive_changed().await.unwrap();
+    let event = [0, 0, 2, 0, 0, 0, 0, 0x20, 0, 4, 1, 0x30, 0x01, 0x59, 97, 95];
+    for _ in 0..100 {
+        log.report(&event).await.unwrap();
+    }
+    let written = log.info().await.unwrap().records;
+    let mut told = 0;
+    while let Ok(Some(_)) = tokio::time::timeout(Duration::from_millis(300), changes.next()).await {
+        told += 1;
+    }
+    assert!((1..=written).contains(&told), "{told} signals for {written} records");
+}
+
+#[tokio::test]
 async fn a_clock_that_is_set_is_set_for_records_and_tells_of_the_step() {
     let stand = stand_for(10).await;
     let settings = EventLogSettingsProxy::new(&stand.client).await.unwrap();

@@ -275,15 +275,18 @@ pub(crate) async fn serve(
 /// Tells everybody what becomes of the log, until the bus is gone.
 pub(crate) async fn announce(connection: &Connection, mut news: Receiver<News>) -> zbus::Result<()> {
     let emitter = SignalEmitter::new(connection, names::PATH)?;
+    let mut changed = false;
     loop {
-        match news.recv().await {
+        let heard = news.recv().await;
+        changed |= !matches!(heard, Ok(News::Unlogged { .. }));
+        match heard {
             Ok(News::Added { id, record, .. }) => EventLog::added(&emitter, id, &record).await?,
             Ok(News::Erased | News::Unlogged { .. }) => {}
             // Too many at once for the bus: whoever follows reads the log.
             Err(RecvError::Lagged(missed)) => tracing::debug!("{missed} records were not announced"),
             Err(RecvError::Closed) => return Ok(()),
         }
-        if news.is_empty() {
+        if news.is_empty() && std::mem::take(&mut changed) {
             EventLog::changed(&emitter).await?;
         }
     }

@@ -281,6 +281,11 @@ impl State {
         }
     }
 
+    /// Whether filters do something.
+    fn is_on(&self) -> bool {
+        self.configuration.control & control::ENABLE != 0 && self.postponed != Postponed::Disabled
+    }
+
     /// IDs go up and start again at the end: the one that was looked at is not far from those that wait.
     fn was_looked_at(&self, id: u16) -> bool {
         self.looked_at.is_some_and(|looked_at| looked_at.wrapping_sub(id) < 0x8000)
@@ -298,6 +303,7 @@ impl State {
             Ok(News::Added { id, record, happened: true }) => Waiting::of(Some(id), &record),
             Ok(News::Unlogged { record }) => Waiting::of(None, &record),
             Ok(News::Added { .. } | News::Erased) | Err(broadcast::error::RecvError::Closed) => None,
+            Err(broadcast::error::RecvError::Lagged(_)) if !self.is_on() => None,
             Err(broadcast::error::RecvError::Lagged(missed)) => {
                 tracing::error!("{missed} events came too fast to be held against the event filters");
                 None
