@@ -266,9 +266,7 @@ impl State {
                 return None;
             };
             self.last_by_bmc = id.unwrap_or(0);
-            let is_on =
-                self.configuration.control & control::ENABLE != 0 && self.postponed != Postponed::Disabled;
-            if !is_on || id.is_some_and(|id| self.was_looked_at(id)) {
+            if !self.is_on() || id.is_some_and(|id| self.was_looked_at(id)) {
                 continue;
             }
             let decision = Decision::of(&self.configuration, &event);
