@@ -24,7 +24,7 @@ use crate::record::filters_acted;
 /// How long powerd may be away, or take to accept a request.
 const PATIENCE: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_millis(500);
-/// Requests that wait for powerd. The newest is as good as any: a host that is to be switched off twice is off.
+/// Requests that wait for powerd. One beyond them is not done: so many say what is to become of the host.
 const WAITING: usize = 64;
 
 /// An event, and what is to be done about it.
