@@ -11,6 +11,9 @@ use crate::{FrameError, Lun, NetFn, frame_error::array};
 /// The BMC's slave address, where requests go to.
 pub const BMC: u8 = 0x20;
 
+/// The software ID of a remote console, where requests of the BMC go to.
+pub const REMOTE_CONSOLE: u8 = 0x81;
+
 /// An IPMI message of a LAN channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LanMessage<'a> {

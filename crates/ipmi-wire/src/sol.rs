@@ -7,13 +7,38 @@
 
 use std::ops::BitOr;
 
-use crate::FrameError;
+use crate::{FrameError, NetFn};
 
 /// Bytes before the characters.
 pub const HEADER: usize = 4;
 
 /// The most characters that one packet can carry: the count of accepted ones has eight bits.
 pub const MAX_CHARACTERS: usize = 255;
+
+/// SOL Activating (v2.0§26.1): the BMC tells a remote console that another's SOL takes over what it had of the host's serial port.
+/// It is a request of the BMC's, to which no response is awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SolActivating {
+    /// Payload instance, 1 to 15.
+    pub instance: u8,
+}
+
+impl SolActivating {
+    /// The network function.
+    pub const NET_FN: NetFn = NetFn::TRANSPORT;
+    /// The command number.
+    pub const CMD: u8 = 0x20;
+    /// Session state "activating", in the low four bits.
+    const STATE: u8 = 0;
+    /// The format of SOL's packets, major and minor.
+    const FORMAT: [u8; 2] = [1, 0];
+
+    /// The request's data.
+    pub fn to_bytes(self) -> [u8; 4] {
+        let [major, minor] = Self::FORMAT;
+        [Self::STATE, self.instance, major, minor]
+    }
+}
 
 /// The number of a packet with characters, 1 to 15 and round again. Packets without such a number (0 on the wire) are informational:
 /// acknowledgements and status.

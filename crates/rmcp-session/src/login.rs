@@ -382,6 +382,7 @@ impl Endpoint {
             requests: Requests::default(),
             sol: None,
             sol_farewell: false,
+            sol_taken: None,
             login: Some(Login { tag: message.tag, code: message.code.to_vec(), reply }),
         }
     }

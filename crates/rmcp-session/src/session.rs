@@ -11,7 +11,9 @@ use ipmi_wire::{Privilege, lan_message::LanMessage, rakp::Proof, rmcp_plus::Payl
 
 use crate::{
     CipherSuite, Discard, Random, RequestToken, SessionRef, SessionState, SessionSummary,
-    protection::Protection, sol::Sol, window::Window,
+    protection::Protection,
+    sol::{Sol, Taken},
+    window::Window,
 };
 
 /// Answered requests that are kept for retransmissions. More than one, because a client may have several under way; far fewer
@@ -39,6 +41,8 @@ pub(crate) struct Session {
     pub(crate) sol: Option<Sol>,
     /// SOL was taken from the client, which is still to be told.
     pub(crate) sol_farewell: bool,
+    /// The instance that another session took from it.
+    pub(crate) sol_taken: Option<Taken>,
     /// Until the first packet: how the login was answered, for a repeated RAKP message 3.
     pub(crate) login: Option<Login>,
 }

@@ -13,7 +13,7 @@ use ipmi_wire::{
     rmcp_plus::PayloadType,
 };
 
-use super::{Machine, Sol};
+use super::{Machine, Sol, Taken};
 use crate::{Event, SessionRef, SolClose, SolParameters, SolSummary, endpoint::Endpoint, session::Session};
 
 /// The longest payload that a client is asked to send. It can count that many characters without the header (ipmitool does): as many
@@ -60,7 +60,10 @@ impl Endpoint {
         };
         let summary = sol.summary(session);
         session.sol = Some(sol);
-        session.sol_farewell = false;
+        (session.sol_farewell, session.sol_taken) = (false, None);
+        for taken in self.sessions.iter_mut().filter_map(|other| other.sol_taken.as_mut()) {
+            taken.activating |= taken.instance == request.payload.instance;
+        }
         self.tell(Event::SolOpened(summary));
         Ok(ActivatedPayload {
             // Test mode is not offered: its bit stays clear.
@@ -128,8 +131,13 @@ impl Endpoint {
             self.has_sol_right(session, request.payload, DeactivatePayload::DISABLED)?;
         }
         let holder = holder.ok_or(DeactivatePayload::ALREADY_DEACTIVATED)?;
-        let reason = if holder == session.id { SolClose::Requested } else { SolClose::ByOther(session.id) };
-        self.close_sol(holder, reason);
+        if holder == session.id {
+            self.close_sol(holder, SolClose::Requested);
+        } else {
+            self.close_sol(holder, SolClose::ByOther(session.id));
+            let taken = Taken { instance: request.payload.instance, activating: false };
+            self.session_mut(holder).into_iter().for_each(|holder| holder.sol_taken = Some(taken));
+        }
         Ok(Vec::new())
     }
 

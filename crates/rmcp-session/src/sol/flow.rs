@@ -2,9 +2,14 @@
 
 use std::time::Instant;
 
-use ipmi_wire::sol::{Acknowledgement, Packet, Status};
+use ipmi_wire::{
+    Lun,
+    lan_message::{self, LanMessage},
+    rmcp_plus::PayloadType,
+    sol::{Acknowledgement, Packet, SolActivating, Status},
+};
 
-use super::{SolParameters, machine::informational};
+use super::{SolParameters, Taken, machine::informational};
 use crate::{Discard, Event, Random, endpoint::Endpoint, session::Session};
 
 /// What a client is told that has no SOL, or no longer.
@@ -13,7 +18,25 @@ const GONE: Status = Status(Status::UNAVAILABLE.0 | Status::DEACTIVATING.0);
 impl Session {
     /// Whether there can be a SOL packet to send.
     fn has_sol_news(&self) -> bool {
-        self.sol.is_some() || self.sol_farewell
+        self.sol.is_some() || self.sol_farewell || self.sol_taken.is_some_and(|taken| taken.activating)
+    }
+
+    /// SOL Activating, where the instance that was taken from the client is active again and it was not told.
+    fn poll_activating(&mut self) -> Option<Vec<u8>> {
+        let Taken { instance, .. } = self.sol_taken.take_if(|taken| taken.activating)?;
+        let message = LanMessage {
+            to: lan_message::REMOTE_CONSOLE,
+            to_lun: Lun::BMC,
+            net_fn: SolActivating::NET_FN,
+            from: lan_message::BMC,
+            from_lun: Lun::BMC,
+            sequence: 0,
+            command: SolActivating::CMD,
+            data: &SolActivating { instance }.to_bytes(),
+        };
+        let mut bytes = Vec::new();
+        message.emit(&mut bytes);
+        Some(bytes)
     }
 
     fn poll_sol(&mut self, now: Instant, parameters: &SolParameters) -> Option<Vec<u8>> {
@@ -78,6 +101,16 @@ impl Endpoint {
             {
                 self.send_sol(id, &payload, random);
             }
+            self.send_activating(id, random);
+        }
+    }
+
+    fn send_activating(&mut self, session_id: u32, random: &mut dyn Random) {
+        let Some(session) = self.session_mut(session_id) else { return };
+        let (to, Some(message)) = (session.peer, session.poll_activating()) else { return };
+        match session.seal(PayloadType::IPMI, &message, random) {
+            Some(datagram) => self.transmit(to, datagram),
+            None => self.discard(Discard::NoRandom),
         }
     }
 

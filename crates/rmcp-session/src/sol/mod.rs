@@ -20,6 +20,14 @@ pub(crate) use self::machine::Machine;
 /// the host has not taken. Packets that are being sent come on top, each for a moment.
 pub const MEMORY: usize = sender::CAPACITY + receiver::CAPACITY;
 
+/// An instance of SOL that another session took from one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taken {
+    pub(crate) instance: u8,
+    /// It was activated again, which the session's client is to be told.
+    pub(crate) activating: bool,
+}
+
 /// What an operator may decide about SOL on a channel (v2.0§26.2, table 26-5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SolParameters {

@@ -116,6 +116,34 @@ fn a_second_session_is_told_and_takes_over_after_it_deactivated_the_first() {
 }
 
 #[test]
+fn a_client_whose_sol_was_taken_is_told_when_another_has_activated_it() {
+    let mut world = World::new();
+    let (mut first, mut second) = (administrator(&mut world), administrator(&mut world));
+    activate(&mut world, &mut first);
+    world.local(&mut second, 0x49, &DEACTIVATE);
+    payloads(&mut world, &first);
+    assert_eq!(activate(&mut world, &mut second).len(), 13);
+    // From the BMC to the console's software ID: activating, instance 1, format 1.0.
+    assert_eq!(payloads(&mut world, &first), [[0x81, 0x30, 0x4F, 0x20, 0, 0x20, 0, 1, 1, 0, 0xBE]]);
+    let response = first.request(0x0D, 0x20, &[0]);
+    world.discards_it(&first, &response, Discard::NotForUs);
+    // Told once.
+    assert_eq!(activate(&mut world, &mut second).len(), 13);
+    assert_eq!(payloads(&mut world, &second), Vec::<Vec<u8>>::new());
+}
+
+#[test]
+fn a_client_that_has_its_sol_back_is_not_told_of_its_own_activation() {
+    let mut world = World::new();
+    let (mut first, mut second) = (administrator(&mut world), administrator(&mut world));
+    activate(&mut world, &mut first);
+    world.local(&mut second, 0x49, &DEACTIVATE);
+    payloads(&mut world, &first);
+    assert_eq!(activate(&mut world, &mut first).len(), 13);
+    assert_eq!(payloads(&mut world, &first), Vec::<Vec<u8>>::new());
+}
+
+#[test]
 fn an_operator_may_not_take_an_administrators_console_away() {
     let mut world = World::new();
     let mut client = administrator(&mut world);
