@@ -86,7 +86,10 @@ fn an_active_instance_is_told_and_another_session_takes_it_over() {
     assert_eq!(second.execute(&app(0x49, &[1, 1, 0, 0, 0, 0])).unwrap().0, 0);
     let told = |client: &SolClient| client.status().contains(Status::DEACTIVATING);
     assert!(first.client.run(Duration::from_secs(10), told).unwrap(), "the first is told that it ends");
+    assert_eq!(first.client.activating(), None);
     let second = SolClient::activate(second, 1, Duration::from_millis(100)).unwrap();
+    let told = |client: &SolClient| client.activating() == Some(&[0, 1, 1, 0]);
+    assert!(first.client.run(Duration::from_secs(10), told).unwrap(), "and that another has it");
     let mut second = HostShell { client: second };
     second.prompt().unwrap();
     second.detach().unwrap();

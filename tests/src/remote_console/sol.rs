@@ -10,8 +10,9 @@ use ipmi_wire::{
     NetFn,
     codec::{Decode as _, Encode as _},
     command::payload::{ActivatePayloadRequest, ActivatedPayload, DeactivatePayloadRequest, PayloadInstance},
+    lan_message::LanMessage,
     rmcp_plus::PayloadType,
-    sol::{self, Acknowledgement, MAX_CHARACTERS, Operation, Packet, Sequence, Status},
+    sol::{self, Acknowledgement, MAX_CHARACTERS, Operation, Packet, Sequence, SolActivating, Status},
 };
 
 use super::session::{Opened, Order, Request, Session};
@@ -65,6 +66,8 @@ pub struct SolClient {
     last: Option<(Sequence, usize)>,
     received: Vec<u8>,
     status: Status,
+    /// The data of the last SOL Activating.
+    activating: Option<Vec<u8>>,
     /// What happened on the way.
     pub counts: SolCounts,
 }
@@ -98,6 +101,7 @@ impl SolClient {
             last: None,
             received: Vec::new(),
             status: Status::NONE,
+            activating: None,
             counts: SolCounts::default(),
         })
     }
@@ -153,6 +157,11 @@ impl SolClient {
     /// The bits of the last packet from the BMC.
     pub fn status(&self) -> Status {
         self.status
+    }
+
+    /// The data of SOL Activating, where the BMC told that another client has what this one had.
+    pub fn activating(&self) -> Option<&[u8]> {
+        self.activating.as_deref()
     }
 
     /// Sends and receives until `done` holds; whether it does before `patience` is over.
@@ -226,7 +235,17 @@ impl SolClient {
     }
 
     fn take(&mut self, opened: &Opened) -> Result<()> {
-        if opened.kind != PayloadType::SOL || opened.order == Order::Repeated {
+        if opened.order == Order::Repeated {
+            return Ok(());
+        }
+        if opened.kind == PayloadType::IPMI {
+            let message = LanMessage::parse(&opened.payload)?;
+            if (message.net_fn, message.command) == (SolActivating::NET_FN, SolActivating::CMD) {
+                self.activating = Some(message.data.to_vec());
+            }
+            return Ok(());
+        }
+        if opened.kind != PayloadType::SOL {
             return Ok(());
         }
         let packet = Packet::parse(&opened.payload)?;
