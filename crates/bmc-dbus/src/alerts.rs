@@ -1,11 +1,11 @@
 //! Alerts over a LAN channel: netipmid, at [`channel_path`](crate::names::ipmi::channel_path) of
 //! `xyz.openbmc_project.Ipmi.Channel.<name>`.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use zbus::Type;
 
 /// What an alert tells: `(yaynays)`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
 pub struct Trap {
     /// The event's severity (v2.0 table 17-2, byte 4).
     pub severity: u8,
@@ -19,8 +19,10 @@ pub struct Trap {
     pub text: String,
 }
 
+structure!(Trap { severity, record, utc_offset, guid, text });
+
 /// Where alerts go: `(byybsay)`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
 pub struct Destination {
     /// Whether an alert counts as arrived only when the destination says so.
     pub acknowledged: bool,
@@ -35,6 +37,8 @@ pub struct Destination {
     /// Hardware address, six bytes. Kept; the kernel resolves the address.
     pub mac: Vec<u8>,
 }
+
+structure!(Destination { acknowledged, interval, retries, backup_gateway, address, mac });
 
 /// The destinations of a channel, and sending to them.
 #[zbus::proxy(interface = "org.ferrite.Ipmi.Alerts")]

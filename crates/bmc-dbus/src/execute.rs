@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use zbus::{OwnedVariant, Type, Variant};
 
 /// Who sends a request, as the channel's owner vouches for it.
@@ -48,7 +48,7 @@ impl fmt::Debug for Call {
 }
 
 /// The response of `execute`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
 pub struct Reply {
     /// Network function of the response (the request's with bit 0 set).
     pub net_fn: u8,
@@ -61,6 +61,8 @@ pub struct Reply {
     /// Data after the completion code.
     pub data: Vec<u8>,
 }
+
+structure!(Reply { net_fn, lun, command, completion_code, data });
 
 impl Options {
     /// Reads the dictionary; keys it does not know are passed over, values of a wrong type count as missing.

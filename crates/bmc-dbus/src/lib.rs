@@ -3,6 +3,9 @@
 //! OpenBMC's names wherever OpenBMC has them; what it lacks stands under `org.ferrite`. The XML of every interface is in
 //! `dbus-interfaces/`, and a test holds servers and proxies against it.
 
+#[macro_use]
+mod structure;
+
 pub mod alerts;
 mod aside;
 pub mod boot;

@@ -1,13 +1,13 @@
 //! seld's objects, as its callers see them.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use zbus::{Type, proxy};
 
 /// The ID that no record has: the end of the chain (v2.0§31.5).
 pub const NO_RECORD: u16 = 0xFFFF;
 
 /// What `Info` answers: `(uuuubu)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Type)]
 pub struct Info {
     /// Records in the log.
     pub records: u32,
@@ -23,11 +23,13 @@ pub struct Info {
     pub erasures: u32,
 }
 
+structure!(Info { records, free, last_addition, last_erase, overflow, erasures });
+
 /// From how many percent on the log counts as almost full.
 pub const ALMOST_FULL_PERCENT: u32 = 90;
 
 /// What `Get` answers: `(qqay)`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
 pub struct Entry {
     /// The record's ID, stable over its life.
     pub id: u16,
@@ -37,8 +39,10 @@ pub struct Entry {
     pub record: Vec<u8>,
 }
 
+structure!(Entry { id, next, record });
+
 /// One of what `Page` answers: `(qqays)`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
 pub struct PageEntry {
     /// The record's ID.
     pub id: u16,
@@ -49,6 +53,8 @@ pub struct PageEntry {
     /// The object that the event came from, shortened to 68 bytes; empty where the event named none.
     pub path: String,
 }
+
+structure!(PageEntry { id, next, record, path });
 
 /// The log as IPMI sees it.
 #[proxy(

@@ -1,10 +1,10 @@
 //! ipmid's knowledge of what a D-Bus object is in IPMI, for the daemons that write records.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use zbus::{Type, proxy};
 
 /// How a sensor's raw byte stands for its value: `(nnnnb)`, the factors of v2.0§36.3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Type)]
 pub struct Factors {
     /// M.
     pub m: i16,
@@ -18,8 +18,10 @@ pub struct Factors {
     pub signed: bool,
 }
 
+structure!(Factors { m, b, b_exponent, r_exponent, signed });
+
 /// What a D-Bus object is in IPMI: `(yyyy(nnnnb)dayqq)`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
+#[derive(Debug, Clone, PartialEq, Serialize, Type)]
 pub struct NumberedSensor {
     /// LUN, 0 to 3.
     pub lun: u8,
@@ -40,6 +42,18 @@ pub struct NumberedSensor {
     /// Deassertion events that are to be logged.
     pub deassertions: u16,
 }
+
+structure!(NumberedSensor {
+    lun,
+    number,
+    sensor_type,
+    event_type,
+    factors,
+    scale,
+    thresholds,
+    assertions,
+    deassertions
+});
 
 /// ipmid: which object has which number. It alone knows, for records of the log and of sensors alike.
 #[proxy(

@@ -3,11 +3,11 @@
 //! A client that wants every sensor calls `GetManagedObjects` on [`crate::names::sensors::ROOT`], or [`SensorTableProxy::read`]; these
 //! proxies are for one sensor at a time. The threshold interfaces differ only in names and are read as plain properties.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use zbus::{OwnedObjectPath, Type, proxy};
 
 /// One row of [`SensorTableProxy::read`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
+#[derive(Debug, Clone, PartialEq, Serialize, Type)]
 pub struct SensorRow {
     /// The sensor's object.
     pub path: OwnedObjectPath,
@@ -24,6 +24,8 @@ pub struct SensorRow {
     /// Alarm properties that are on, such as `CriticalAlarmHigh`.
     pub alarms: Vec<String>,
 }
+
+structure!(SensorRow { path, value, unit, available, functional, age_ms, alarms });
 
 /// Ours: every sensor in one call.
 #[proxy(

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// An active session, as `org.ferrite.Ipmi.LanChannel` lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, zbus::Type)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, zbus::Type)]
 pub struct ListedSession {
     /// The managed system's session ID.
     pub id: u32,
@@ -23,8 +23,10 @@ pub struct ListedSession {
     pub mac: Vec<u8>,
 }
 
+structure!(ListedSession { id, handle, user_slot, privilege, address, port, mac });
+
 /// An active payload beside IPMI's own, as `org.ferrite.Ipmi.LanChannel` lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, zbus::Type)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, zbus::Type)]
 pub struct ListedPayload {
     /// The kind; 1 is SOL (v2.0 table 13-16).
     pub payload_type: u8,
@@ -41,6 +43,8 @@ pub struct ListedPayload {
     /// Bytes that the client acknowledged.
     pub bytes_out: u64,
 }
+
+structure!(ListedPayload { payload_type, instance, session_id, port, seconds, bytes_in, bytes_out });
 
 /// A LAN channel, at `/xyz/openbmc_project/Ipmi/Channel/<name>` of `xyz.openbmc_project.Ipmi.Channel.<name>`.
 #[zbus::proxy(interface = "org.ferrite.Ipmi.LanChannel")]

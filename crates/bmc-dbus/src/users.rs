@@ -53,7 +53,7 @@ impl std::fmt::Debug for SecretBytes {
 }
 
 /// A user as everybody on the bus may see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
 pub struct UserEntry {
     /// The IPMI user ID, from 1; slot 1 is the null user (v2.0§22.28).
     pub slot: u8,
@@ -69,8 +69,10 @@ pub struct UserEntry {
     pub payloads: Payloads,
 }
 
+structure!(UserEntry { slot, name, enabled, privileges, has_password, payloads });
+
 /// A user as RAKP needs it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
 pub struct CredentialEntry {
     /// The IPMI user ID.
     pub slot: u8,
@@ -85,6 +87,8 @@ pub struct CredentialEntry {
     /// The payloads that the user may activate, see [`payloads_on`].
     pub payloads: Payloads,
 }
+
+structure!(CredentialEntry { slot, name, enabled, privileges, password, payloads });
 
 /// Why userd refused.
 #[derive(Debug, DBusError, PartialEq, Clone)]

@@ -1,6 +1,6 @@
 //! powerd's watchdog timer, as its callers see it.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use zbus::{Type, proxy};
 
 /// What each value of `ExpireAction` begins with.
@@ -9,7 +9,7 @@ pub const ACTION: &str = "xyz.openbmc_project.State.Watchdog.Action.";
 pub const TIMER_USE: &str = "xyz.openbmc_project.State.Watchdog.TimerUse.";
 
 /// What `Set` takes: `(yyyybbyq)`, as in v2.0§27.6.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Type)]
 pub struct Setting {
     /// What the timer watches, 1 to 5.
     pub timer_use: u8,
@@ -29,8 +29,10 @@ pub struct Setting {
     pub countdown: u16,
 }
 
+structure!(Setting { timer_use, action, interrupt, pre_timeout, dont_log, dont_stop, clear, countdown });
+
 /// What `Get` answers: `(yyyybbyqqy)`, as in v2.0§27.7, and what IPMI's sensor shows beside it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Type)]
 pub struct Timer {
     /// What the timer watches, 1 to 5; 0 before anybody set it.
     pub timer_use: u8,
@@ -53,6 +55,19 @@ pub struct Timer {
     /// What happened when it last ended, 0 to 3.
     pub expired_action: u8,
 }
+
+structure!(Timer {
+    timer_use,
+    action,
+    interrupt,
+    pre_timeout,
+    dont_log,
+    running,
+    expired,
+    initial,
+    present,
+    expired_action
+});
 
 /// The timer as IPMI has it.
 #[proxy(
