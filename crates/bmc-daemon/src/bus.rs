@@ -1,11 +1,11 @@
 //! The system bus, and life without it.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use anyhow::Context as _;
 use zbus::Connection;
 
-use crate::Context;
+use crate::{Context, Shutdown};
 
 /// How long to wait before the bus is tried again, first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
@@ -21,34 +21,63 @@ pub async fn keep_connected(
     context: &Context,
     mut serve: impl AsyncFnMut(Connection) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut shutdown = context.shutdown();
-    let mut delay = RETRY.0;
-    let mut reported = String::new();
-    loop {
-        match connect().await {
-            Ok(connection) => {
-                delay = RETRY.0;
-                reported.clear();
-                let result = tokio::select! {
-                    result = serve(connection.clone()) => result,
-                    () = connection.closed() => Err(anyhow::anyhow!("the connection was closed")),
-                    () = shutdown.requested() => return Ok(()),
-                };
-                match result {
-                    Err(error) if lost_bus(&connection, &error) => {
-                        tracing::warn!("the system bus went away, connecting again: {error:#}");
-                    }
-                    other => return other,
+    let mut line = Line { shutdown: context.shutdown(), delay: None, reported: String::new() };
+    while let Some(connection) = line.connect().await {
+        let serving = Box::pin(serve(connection.clone()));
+        if let Some(end) = line.hold(&connection, serving).await {
+            return end;
+        }
+    }
+    Ok(())
+}
+
+/// What all daemons do alike about their connection, compiled once: it knows nothing of what they serve.
+struct Line {
+    shutdown: Shutdown,
+    /// How long to wait before the next attempt; the first does not wait.
+    delay: Option<Duration>,
+    /// The last reason for having no connection, as the log has it.
+    reported: String,
+}
+
+impl Line {
+    /// A connection, once there is a bus; `None` where a shutdown is requested before.
+    async fn connect(&mut self) -> Option<Connection> {
+        loop {
+            if let Some(delay) = self.delay {
+                tokio::select! {
+                    () = tokio::time::sleep(delay) => {}
+                    () = self.shutdown.requested() => return None,
                 }
             }
-            Err(error) => report_once(&mut reported, format!("{error:#}")),
+            self.delay = Some(self.delay.map_or(RETRY.0, |delay| (delay * 2).min(RETRY.1)));
+            match connect().await {
+                Ok(connection) => return Some(connection),
+                Err(error) => report_once(&mut self.reported, format!("{error:#}")),
+            }
         }
-        tokio::select! {
-            () = tokio::time::sleep(delay) => delay = (delay * 2).min(RETRY.1),
-            () = shutdown.requested() => return Ok(()),
+    }
+
+    /// Serves until the end, which is returned, or until the bus goes away.
+    async fn hold(&mut self, connection: &Connection, serving: Serving<'_>) -> Option<anyhow::Result<()>> {
+        (self.delay, self.reported) = (Some(RETRY.0), String::new());
+        let result = tokio::select! {
+            result = serving => result,
+            () = connection.closed() => Err(anyhow::anyhow!("the connection was closed")),
+            () = self.shutdown.requested() => return Some(Ok(())),
+        };
+        match result {
+            Err(error) if lost_bus(connection, &error) => {
+                tracing::warn!("the system bus went away, connecting again: {error:#}");
+                None
+            }
+            other => Some(other),
         }
     }
 }
+
+/// A daemon's work on one connection.
+type Serving<'a> = Pin<Box<dyn Future<Output = anyhow::Result<()>> + 'a>>;
 
 /// A bus that stays away would fill the log with the same line.
 fn report_once(reported: &mut String, reason: String) {

@@ -47,15 +47,21 @@ impl Located {
 /// Reads `path` as TOML. A file that does not exist is an empty one, so that every setting must have a default or say that it
 /// is missing.
 pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(source) => return Err(ConfigError::Unreadable { path: path.to_owned(), source }),
-    };
-    toml::from_str(&text).map_err(|error| {
-        let offset = error.span().map_or(0, |span| span.start);
-        Located::at_offset(path, &text, offset, error.message()).into()
-    })
+    let text = read(path)?;
+    toml::from_str(&text).map_err(|error| located(path, &text, &error).into())
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(source) => Err(ConfigError::Unreadable { path: path.to_owned(), source }),
+    }
+}
+
+fn located(path: &Path, text: &str, error: &toml::de::Error) -> Located {
+    let offset = error.span().map_or(0, |span| span.start);
+    Located::at_offset(path, text, offset, error.message())
 }
 
 #[cfg(test)]

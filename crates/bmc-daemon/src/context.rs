@@ -184,7 +184,7 @@ async fn run(
     arguments: Arguments,
 ) -> anyhow::Result<()> {
     let (stop, shutdown) = Shutdown::channel();
-    let signals = tokio::spawn(async move {
+    let signals = crate::task::spawn(async move {
         if let Err(error) = wait_for_signal().await {
             tracing::warn!("cannot listen for signals: {error}");
             std::future::pending::<()>().await;
@@ -194,8 +194,8 @@ async fn run(
         // Held until the runtime ends: dropping it would look like a second request.
         std::future::pending::<()>().await;
     });
-    let liveness = tokio::spawn(feed_watchdog());
-    let memory = tokio::spawn(crate::memory::give_back_after_start());
+    let liveness = crate::task::spawn(feed_watchdog());
+    let memory = crate::task::spawn(crate::memory::give_back_after_start());
     tracing::info!("starting, version {}", env!("CARGO_PKG_VERSION"));
     let result = daemon(Context::new(name, arguments, shutdown)).await;
     signals.abort();

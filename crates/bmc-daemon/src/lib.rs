@@ -13,6 +13,7 @@ mod journal;
 mod listen;
 mod memory;
 mod state;
+mod task;
 mod utc;
 
 pub use arguments::{Arguments, ArgumentsError};
@@ -22,4 +23,5 @@ pub use config::{ConfigError, Located};
 pub use context::{Context, Daemon, RunFuture, Shutdown, main};
 pub use listen::inherited_datagram_sockets;
 pub use state::{StateError, StateFile, replace_file};
+pub use task::{Tasks, spawn};
 pub use utc::{utc, utc_millis};

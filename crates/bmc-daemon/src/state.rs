@@ -53,12 +53,7 @@ impl<T: DeserializeOwned> StateFile<T> {
     /// # Errors
     /// [`StateError`] where the file cannot be read, or does not hold a `T` (its text then says line and field).
     pub fn load(&self) -> Result<Option<T>, StateError> {
-        // Wiped afterwards: userd keeps its secrets in such a file.
-        let bytes = match fs::read(&self.path) {
-            Ok(bytes) => Zeroizing::new(bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StateError::new(&self.path, error)),
-        };
+        let Some(bytes) = read(&self.path)? else { return Ok(None) };
         serde_json::from_slice(&bytes).map(Some).map_err(|error| StateError::new(&self.path, error.into()))
     }
 }
@@ -74,6 +69,15 @@ impl<T: Serialize> StateFile<T> {
         serde_json::to_writer_pretty(&mut *bytes, value)
             .map_err(|error| StateError::new(&self.path, error.into()))?;
         replace_file(&self.path, &bytes).map_err(|error| StateError::new(&self.path, error))
+    }
+}
+
+/// The bytes of a file; `None` where there is none. Wiped afterwards: userd keeps its secrets in such a file.
+fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StateError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StateError::new(path, error)),
     }
 }
 

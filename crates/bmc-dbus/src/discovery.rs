@@ -380,7 +380,7 @@ async fn mapped(connection: &Connection, root: &str, interface: &str) -> Option<
     type SubTree = HashMap<String, HashMap<String, Vec<String>>>;
     let arguments = (root, 0_i32, vec![interface]);
     let call = connection.call_method(Some(MAPPER), MAPPER_PATH, Some(MAPPER), "GetSubTree", &arguments);
-    let tree = match tokio::time::timeout(LOAD_LIMIT, call).await {
+    let tree = match tokio::time::timeout(LOAD_LIMIT, call.boxed()).await {
         Ok(Ok(reply)) => reply.body().deserialize::<SubTree>().ok()?,
         // "ResourceNotFound": the mapper is there, and nobody has such an object yet.
         Ok(Err(error)) if error_reply(&error).is_some_and(|(name, _)| name.ends_with("ResourceNotFound")) => {
@@ -406,7 +406,7 @@ pub async fn managed_objects(connection: &Connection, owner: &str, root: &str) -
         "GetManagedObjects",
         &(),
     );
-    let reply = tokio::time::timeout(LOAD_LIMIT, call)
+    let reply = tokio::time::timeout(LOAD_LIMIT, call.boxed())
         .await
         .map_err(|_| zbus::Error::InputOutput(Arc::new(std::io::ErrorKind::TimedOut.into())))??;
     let objects = reply.body().deserialize::<ManagedObjects>()?;

@@ -47,7 +47,7 @@ impl Carrier {
             return Err(NoHold::TooMany);
         }
         let hold = Hold(Arc::clone(self));
-        tokio::spawn(async move {
+        bmc_daemon::spawn(async move {
             // Nothing is to be sent over it: whatever makes it readable ends it.
             let _ = ours.readable().await;
             drop(hold);

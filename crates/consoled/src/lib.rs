@@ -44,8 +44,8 @@ async fn run(context: Context) -> anyhow::Result<()> {
     // First: where another instance has them, it has the ring's copy too.
     let sockets = Sockets::open(&settings)?;
     let (console, input) = start(&context, &settings)?;
-    let mut uart = tokio::spawn(uart::run(settings.clone(), config.sysfs, console.clone(), input));
-    let sockets = tokio::spawn(sockets.serve(console.clone()));
+    let mut uart = bmc_daemon::spawn(uart::run(settings.clone(), config.sysfs, console.clone(), input));
+    let sockets = bmc_daemon::spawn(sockets.serve(console.clone()));
     let bus = bmc_daemon::keep_connected(&context, async |connection| {
         service::serve(&connection, &console, &ring_indicator, &settings, || context.ready()).await
     });
@@ -70,7 +70,7 @@ fn start(
     if let Some(settings) = &settings.log {
         let place = console.ring().place_at(logged);
         match Log::open(settings.clone()) {
-            Ok(log) => _ = tokio::spawn(logger::run(log, console.clone(), place)),
+            Ok(log) => _ = bmc_daemon::spawn(logger::run(log, console.clone(), place)),
             // The console matters more than its log.
             Err(error) => tracing::error!("no log: cannot open {}: {error}", settings.path.display()),
         }

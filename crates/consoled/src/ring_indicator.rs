@@ -55,7 +55,7 @@ impl RingIndicator {
         let Ok(turn) = Arc::clone(&self.ringing).try_lock_owned() else { return Ok(()) };
         let source = self.source.clone();
         // A task of its own: the line is released also where the bus goes away under who asked.
-        let pulse = tokio::spawn(async move {
+        let pulse = bmc_daemon::spawn(async move {
             let pulsed = pulse(&source, line).await;
             drop(turn);
             pulsed

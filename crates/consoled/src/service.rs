@@ -6,7 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use bmc_dbus::console::{DEFAULT_BACKLOG, path, service};
+use bmc_dbus::{
+    Serve as _,
+    console::{DEFAULT_BACKLOG, path, service},
+};
+use futures_util::FutureExt as _;
 use tokio::net::UnixStream;
 use zbus::{Connection, OwnedFd, interface, object_server::SignalEmitter};
 
@@ -80,8 +84,8 @@ pub(crate) async fn serve(
     let (mut uart, mut breaks, mut carrier) = (console.uart(), console.breaks(), console.carrier.level());
     let path = path(&settings.id);
     let server = connection.object_server();
-    server.at(path.as_str(), Access(Arc::clone(console))).await?;
-    server.at(path.as_str(), Rate(Arc::clone(console))).await?;
+    server.serve(path.as_str(), Access(Arc::clone(console))).await?;
+    server.serve(path.as_str(), Rate(Arc::clone(console))).await?;
     let own = Own {
         console: Arc::clone(console),
         ring_indicator: Arc::clone(ring_indicator),
@@ -89,11 +93,11 @@ pub(crate) async fn serve(
         socket: settings.socket.clone(),
         log: settings.log.clone(),
     };
-    server.at(path.as_str(), own).await?;
+    server.serve(path.as_str(), own).await?;
     bmc_dbus::own_name(connection, &service(&settings.id)).await?;
     ready();
-    let rate = server.interface::<_, Rate>(path.as_str()).await?;
-    let own = server.interface::<_, Own>(path.as_str()).await?;
+    let rate = server.interface::<_, Rate>(path.as_str()).boxed().await?;
+    let own = server.interface::<_, Own>(path.as_str()).boxed().await?;
     let mut shown = *uart.borrow_and_update();
     loop {
         tokio::select! {
@@ -101,16 +105,16 @@ pub(crate) async fn serve(
                 changed?;
                 let now = *uart.borrow_and_update();
                 if now.present != shown.present {
-                    own.get().await.present_changed(own.signal_emitter()).await?;
+                    own.get().await.present_changed(own.signal_emitter()).boxed().await?;
                 }
                 if now.baud != shown.baud {
-                    rate.get().await.baud_changed(rate.signal_emitter()).await?;
+                    rate.get().await.baud_changed(rate.signal_emitter()).boxed().await?;
                 }
                 shown = now;
             }
-            () = carrier.changed() => own.get().await.carrier_changed(own.signal_emitter()).await?,
+            () = carrier.changed() => own.get().await.carrier_changed(own.signal_emitter()).boxed().await?,
             // Breaks that came too fast for the bus are one.
-            _ = breaks.recv() => Own::break_received(own.signal_emitter()).await?,
+            _ = breaks.recv() => Own::break_received(own.signal_emitter()).boxed().await?,
         }
     }
 }
@@ -126,7 +130,7 @@ fn open(
     let (ours, theirs) = StdStream::pair().map_err(failed)?;
     ours.set_nonblocking(true).map_err(failed)?;
     let (stream, place) = (UnixStream::from_std(ours).map_err(failed)?, place());
-    tokio::spawn(client::serve(stream, seat, Arc::clone(console), place, on_loss));
+    bmc_daemon::spawn(client::serve(stream, seat, Arc::clone(console), place, on_loss));
     Ok((StdFd::from(theirs).into(), place))
 }
 

@@ -107,17 +107,17 @@ async fn accept(listener: &UnixListener, console: &Arc<Console>, who: AbstractSo
 
 fn welcome(stream: UnixStream, console: &Arc<Console>, who: AbstractSocket) {
     if who != AbstractSocket::All && !is_root_or_self(&stream) {
-        tokio::spawn(async { client::turn_away(stream, "only root may connect here").await });
+        bmc_daemon::spawn(async { client::turn_away(stream, "only root may connect here").await });
         return;
     }
     match console.seat() {
         Ok(seat) => {
             let place = console.ring().place_before_end(bmc_dbus::console::DEFAULT_BACKLOG);
-            tokio::spawn(client::serve(stream, seat, Arc::clone(console), place, OnLoss::Notice));
+            bmc_daemon::spawn(client::serve(stream, seat, Arc::clone(console), place, OnLoss::Notice));
         }
         Err(error) => {
             tracing::info!("a client is turned away: {error}");
-            tokio::spawn(async move { client::turn_away(stream, &error.to_string()).await });
+            bmc_daemon::spawn(async move { client::turn_away(stream, &error.to_string()).await });
         }
     }
 }

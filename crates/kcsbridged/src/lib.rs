@@ -33,7 +33,7 @@ async fn run(context: Context) -> anyhow::Result<()> {
     let channel = Arc::new(HostChannel::open(&config)?);
     tracing::info!(channel = channel.name, backend = channel.backend, "serving the host");
     let mut driver =
-        tokio::spawn(driver::drive(Arc::clone(&channel), config.deadline, driver::by_ipmid(&channel)));
+        bmc_daemon::spawn(driver::drive(Arc::clone(&channel), config.deadline, driver::by_ipmid(&channel)));
     let bus = bmc_daemon::keep_connected(&context, async |connection| {
         service::serve(&connection, &channel, || context.ready()).await
     });

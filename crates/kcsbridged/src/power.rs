@@ -2,7 +2,7 @@
 
 use bmc_dbus::power::{ChassisProxy, HOST_TRANSITION, HostProxy, POWER_STATE, PowerStatusProxy};
 use bmc_hw::host_interface::PowerControl;
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use zbus::Connection;
 
 use crate::channel::HostChannel;
@@ -12,11 +12,13 @@ pub(crate) async fn follow(connection: &Connection, channel: &HostChannel) -> zb
     if !channel.follow_power {
         return std::future::pending().await;
     }
-    let (chassis, host) = (ChassisProxy::new(connection).await?, HostProxy::new(connection).await?);
-    let status = PowerStatusProxy::new(connection).await?;
-    let mut states = chassis.receive_current_power_state_changed().await;
-    let mut transitions = host.receive_requested_host_transition_changed().await;
-    let (mut resets, mut nmis) = (status.receive_host_reset().await?, status.receive_host_nmi().await?);
+    let (chassis, host) =
+        (ChassisProxy::new(connection).boxed().await?, HostProxy::new(connection).boxed().await?);
+    let status = PowerStatusProxy::new(connection).boxed().await?;
+    let mut states = chassis.receive_current_power_state_changed().boxed().await;
+    let mut transitions = host.receive_requested_host_transition_changed().boxed().await;
+    let (mut resets, mut nmis) =
+        (status.receive_host_reset().boxed().await?, status.receive_host_nmi().boxed().await?);
     // What was there before is no change.
     let (mut state, mut transition) = (None, None);
     loop {

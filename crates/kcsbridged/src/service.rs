@@ -3,7 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use anyhow::Context as _;
-use bmc_dbus::{OwnNameError, direct_line::DirectLine, names::ipmi};
+use bmc_dbus::{OwnNameError, Serve as _, direct_line::DirectLine, names::ipmi};
+use futures_util::FutureExt as _;
 use zbus::{Connection, fdo, object_server::SignalEmitter};
 
 use crate::{channel::HostChannel, counters::Counter, power};
@@ -18,8 +19,8 @@ pub(crate) async fn serve(
     ready: impl FnOnce(),
 ) -> anyhow::Result<()> {
     let (path, server) = (ipmi::channel_path(&channel.name), connection.object_server());
-    server.at(&*path, Sms(Arc::clone(channel))).await.context("cannot serve the attention")?;
-    server.at(&*path, Host(Arc::clone(channel))).await.context("cannot serve the channel")?;
+    server.serve(&path, Sms(Arc::clone(channel))).await.context("cannot serve the attention")?;
+    server.serve(&path, Host(Arc::clone(channel))).await.context("cannot serve the channel")?;
     // ipmid knows the channel by this name: before any call to it.
     bmc_dbus::own_name(connection, &format!("{}{}", ipmi::CHANNEL_PREFIX, channel.name)).await?;
     serve_legacy(connection, channel).await?;
@@ -40,7 +41,7 @@ async fn serve_legacy(connection: &Connection, channel: &Arc<HostChannel>) -> an
         return Ok(());
     }
     let server = connection.object_server();
-    server.at(ipmi::HOST_IPMI_PATH, Legacy(Arc::clone(channel))).await.context("cannot serve HostIpmi")?;
+    server.serve(ipmi::HOST_IPMI_PATH, Legacy(Arc::clone(channel))).await.context("cannot serve HostIpmi")?;
     match bmc_dbus::own_name(connection, ipmi::HOST_IPMI_SERVICE).await {
         Err(error @ OwnNameError::Taken { .. }) => {
             tracing::warn!("attention by the old name goes elsewhere: {error}");
@@ -62,7 +63,7 @@ async fn hang_up_before(line: &DirectLine, channel: &HostChannel) {
 
 /// Tells of what the host did.
 async fn tell(connection: &Connection, channel: &HostChannel, path: &str) -> zbus::Result<()> {
-    let host = connection.object_server().interface::<_, Host>(path).await?;
+    let host = connection.object_server().interface::<_, Host>(path).boxed().await?;
     let emitter = host.signal_emitter();
     let counted = || [Counter::Reset, Counter::PoweredOff].map(|counter| channel.counters.get(counter));
     let ([mut resets, mut power_offs], mut connected) = (counted(), channel.connected());
@@ -70,10 +71,10 @@ async fn tell(connection: &Connection, channel: &HostChannel, path: &str) -> zbu
         channel.reported.notified().await;
         let [resets_now, power_offs_now] = counted();
         if resets_now != resets {
-            Host::guest_reset(emitter).await?;
+            Host::guest_reset(emitter).boxed().await?;
         }
         if power_offs_now != power_offs {
-            Host::guest_powered_off(emitter).await?;
+            Host::guest_powered_off(emitter).boxed().await?;
         }
         if channel.connected() != connected {
             host.get().await.guest_connected_changed(emitter).await?;

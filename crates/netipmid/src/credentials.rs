@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use bmc_dbus::users::{
     CredentialEntry, CredentialsProxy, SOL, SecretBytes, UserError, UserTableProxy, payloads_on,
 };
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use ipmi_wire::Privilege;
 use rmcp_session::{Secret, User};
 use zbus::Connection;
@@ -14,13 +14,13 @@ use crate::channel::LanChannel;
 
 /// Keeps the endpoint's users those of userd. The channel's bus name is owned already: userd answers nobody else.
 pub(crate) async fn follow(connection: &Connection, channel: &LanChannel) -> zbus::Result<()> {
-    let credentials = CredentialsProxy::new(connection).await?;
-    let table = UserTableProxy::new(connection).await?;
-    let mut changes = table.receive_changed().await?;
-    let mut owners = credentials.inner().receive_owner_changed().await?;
+    let credentials = CredentialsProxy::new(connection).boxed().await?;
+    let table = UserTableProxy::new(connection).boxed().await?;
+    let mut changes = table.receive_changed().boxed().await?;
+    let mut owners = credentials.inner().receive_owner_changed().boxed().await?;
     let mut told = false;
     loop {
-        match credentials.snapshot().await {
+        match credentials.snapshot().boxed().await {
             Ok((users, kg)) => {
                 take(channel, users, &kg);
                 told = false;

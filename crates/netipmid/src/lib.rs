@@ -37,7 +37,7 @@ async fn run(context: Context) -> anyhow::Result<()> {
     let alerts = context.state_file(&format!("alerts-{}.json", config.channel))?;
     let channel = Arc::new(LanChannel::new(&config, socket.address(), kept, alerts));
     tracing::info!(channel = channel.name, number = channel.number, listen = %channel.listen, "listening");
-    let mut driver = tokio::spawn(driver::drive(Arc::clone(&channel), socket));
+    let mut driver = bmc_daemon::spawn(driver::drive(Arc::clone(&channel), socket));
     let bus = bmc_daemon::keep_connected(&context, async |connection| {
         service::serve(&connection, &channel, || context.ready()).await
     });

@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use anyhow::Context as _;
 use bmc_dbus::{
+    Serve as _,
     direct_line::DirectLine,
     execute::{Call, Options},
     names::ipmi,
@@ -28,11 +29,8 @@ pub(crate) async fn serve(
     ready: impl FnOnce(),
 ) -> anyhow::Result<()> {
     let path = ipmi::channel_path(&channel.name);
-    connection
-        .object_server()
-        .at(path, Lan(Arc::clone(channel)))
-        .await
-        .context("cannot serve the channel")?;
+    let objects = connection.object_server();
+    objects.serve(&path, Lan(Arc::clone(channel))).await.context("cannot serve the channel")?;
     sessions::publish(connection, channel).await.context("cannot serve the sessions")?;
     sol::publish(connection, channel).await.context("cannot serve the SOL configuration")?;
     alerts::publish(connection, channel).await.context("cannot serve the alerts")?;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use bmc_dbus::names::ipmi;
+use bmc_dbus::{Serve as _, names::ipmi};
 use rmcp_session::{SessionState, SessionSummary};
 use zbus::{Connection, fdo};
 
@@ -27,9 +27,9 @@ const TEAR_DOWN: u8 = 3;
 /// Keeps the objects in step with the sessions, at once for the first change.
 pub(crate) async fn publish(connection: &Connection, channel: &Arc<LanChannel>) -> zbus::Result<()> {
     let objects = connection.object_server();
-    objects.at(ipmi::SESSION_ROOT, fdo::ObjectManager).await?;
+    objects.serve(ipmi::SESSION_ROOT, fdo::ObjectManager).await?;
     let before = Info { channel: Arc::clone(channel), summary: None, mac: neighbors::UNKNOWN };
-    objects.at(format!("{}/{}/0", ipmi::SESSION_ROOT, ipmi::path_element(&channel.name)), before).await?;
+    objects.serve(&format!("{}/{}/0", ipmi::SESSION_ROOT, ipmi::path_element(&channel.name)), before).await?;
     Ok(())
 }
 
@@ -73,8 +73,8 @@ async fn update(
         let mac = table.get_or_insert_with(Neighbors::read).mac(summary.peer.ip());
         let shared = Arc::new(Mutex::new(summary));
         let info = Info { channel: Arc::clone(channel), summary: Some(Arc::clone(&shared)), mac };
-        objects.at(path.as_str(), Session(Arc::clone(&shared))).await?;
-        objects.at(path.as_str(), info).await?;
+        objects.serve(path.as_str(), Session(Arc::clone(&shared))).await?;
+        objects.serve(path.as_str(), info).await?;
         published.insert(path, shared);
     }
     Ok(())

@@ -5,11 +5,13 @@ mod ethernet;
 use std::collections::BTreeSet;
 
 use bmc_dbus::{
+    Serve as _,
     names::network,
     network::{
         CONFIG_PATH, NEIGHBOR_STATE_PREFIX, ORIGIN_PREFIX, PROTOCOL_PREFIX, address_path, interface_path,
     },
 };
+use futures_util::{FutureExt as _, future::BoxFuture};
 use zbus::{
     Connection, DBusError, OwnedVariant, Variant,
     fdo::{ObjectManager, Properties},
@@ -54,7 +56,7 @@ pub(crate) struct Objects {
 impl Objects {
     /// The ObjectManager, and no interface yet.
     pub(crate) async fn serve(connection: &Connection) -> zbus::Result<Self> {
-        connection.object_server().at(network::ROOT, ObjectManager).await?;
+        connection.object_server().serve(network::ROOT, ObjectManager).await?;
         Ok(Self { connection: connection.clone(), served: BTreeSet::new() })
     }
 
@@ -103,23 +105,26 @@ impl Objects {
     }
 
     /// Serves `object`, or changes the one that is there and signals the properties that differ.
-    async fn put<I>(&self, path: &str, object: I) -> zbus::Result<()>
+    fn put<'a, I>(&'a self, path: &'a str, object: I) -> BoxFuture<'a, zbus::Result<()>>
     where
         I: DbusInterface + PartialEq,
     {
-        let server = self.connection.object_server();
-        let Ok(reference) = server.interface::<_, I>(path).await else {
-            return server.at(path, object).await.map(|_| ());
+        let put = async move {
+            let server = self.connection.object_server();
+            let Ok(reference) = server.interface::<_, I>(path).await else {
+                return server.serve(path, object).await.map(|_| ());
+            };
+            if *reference.get().await == object {
+                return Ok(());
+            }
+            let emitter = reference.signal_emitter();
+            let before = reference.get().await.get_all(server, &self.connection, None, emitter).await?;
+            *reference.get_mut().await = object;
+            let after = reference.get().await.get_all(server, &self.connection, None, emitter).await?;
+            let changed = after.iter().filter(|(name, value)| before.get(*name) != Some(value));
+            signal_changed::<I>(emitter, changed).await
         };
-        if *reference.get().await == object {
-            return Ok(());
-        }
-        let emitter = reference.signal_emitter();
-        let before = reference.get().await.get_all(server, &self.connection, None, emitter).await?;
-        *reference.get_mut().await = object;
-        let after = reference.get().await.get_all(server, &self.connection, None, emitter).await?;
-        let changed = after.iter().filter(|(name, value)| before.get(*name) != Some(value));
-        signal_changed::<I>(emitter, changed).await
+        put.boxed()
     }
 
     async fn remove(&self, path: &str, kind: Kind) -> zbus::Result<bool> {

@@ -81,9 +81,9 @@ impl Parts {
         let handle = objects::Handle { view, ask, notices };
         Self {
             objects: Objects { handle, watch, boot: options },
-            core: tokio::spawn(core.run(asked, stopped.clone())),
-            watchdog: tokio::spawn(keeper.run(stopped)),
-            boot: tokio::spawn(boot),
+            core: bmc_daemon::spawn(core.run(asked, stopped.clone())),
+            watchdog: bmc_daemon::spawn(keeper.run(stopped)),
+            boot: bmc_daemon::spawn(boot),
             stop,
         }
     }

@@ -1,6 +1,7 @@
 //! The objects on the bus: views of the core, and questions to it.
 
-use bmc_dbus::{names::power as names, own_name, power as values};
+use bmc_dbus::{Serve as _, names::power as names, own_name, power as values};
+use futures_util::FutureExt as _;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use zbus::{Connection, fdo, interface, object_server::SignalEmitter};
 
@@ -350,27 +351,27 @@ pub(crate) async fn serve(connection: &Connection, handle: &Handle) -> anyhow::R
     let server = connection.object_server();
     let shown = handle.view();
     for (place, path) in buttons(handle) {
-        server.at(path, Button(handle.clone(), place)).await?;
+        server.serve(&path, Button(handle.clone(), place)).await?;
     }
     let handle = || handle.clone();
-    server.at("/xyz/openbmc_project", zbus::fdo::ObjectManager).await?;
-    server.at(names::HOST_PATH, Host(handle(), "Off".to_owned())).await?;
-    server.at(names::HOST_PATH, OsStatus(handle())).await?;
-    server.at(names::HOST_PATH, BootProgress(handle())).await?;
-    server.at(names::CHASSIS_PATH, Chassis(handle(), "Off".to_owned())).await?;
-    server.at(names::CHASSIS_PATH, PowerStatus(handle())).await?;
-    server.at(names::CHASSIS_PATH, OnHours(handle())).await?;
-    server.at(names::RESTORE_POLICY_PATH, Policy(handle())).await?;
-    server.at(names::NMI_PATH, Nmi(handle())).await?;
+    server.serve("/xyz/openbmc_project", zbus::fdo::ObjectManager).await?;
+    server.serve(names::HOST_PATH, Host(handle(), "Off".to_owned())).await?;
+    server.serve(names::HOST_PATH, OsStatus(handle())).await?;
+    server.serve(names::HOST_PATH, BootProgress(handle())).await?;
+    server.serve(names::CHASSIS_PATH, Chassis(handle(), "Off".to_owned())).await?;
+    server.serve(names::CHASSIS_PATH, PowerStatus(handle())).await?;
+    server.serve(names::CHASSIS_PATH, OnHours(handle())).await?;
+    server.serve(names::RESTORE_POLICY_PATH, Policy(handle())).await?;
+    server.serve(names::NMI_PATH, Nmi(handle())).await?;
     let unknown = full(values::RESTART_CAUSE, "Unknown");
-    server.at(names::RESTART_CAUSE_PATH, Cause(handle(), unknown)).await?;
+    server.serve(names::RESTART_CAUSE_PATH, Cause(handle(), unknown)).await?;
     for name in NAMES {
         own_name(connection, name).await?;
         own_name(connection, &format!("{name}0")).await?;
     }
     // A board whose LEDs are none of powerd's business leaves the name to whoever has them.
     if shown.has_identify {
-        server.at(names::IDENTIFY_PATH, Identify(handle())).await?;
+        server.serve(names::IDENTIFY_PATH, Identify(handle())).await?;
         own_name(connection, names::LED_SERVICE).await?;
     }
     Ok(shown)
@@ -399,8 +400,8 @@ pub(crate) async fn signal(connection: &Connection, handle: &Handle) -> anyhow::
     let emitter = SignalEmitter::new(connection, names::CHASSIS_PATH)?;
     loop {
         match notices.recv().await {
-            Ok(Notice::Reset(_)) => PowerStatus::host_reset(&emitter).await?,
-            Ok(Notice::Nmi) => PowerStatus::host_nmi(&emitter).await?,
+            Ok(Notice::Reset(_)) => PowerStatus::host_reset(&emitter).boxed().await?,
+            Ok(Notice::Nmi) => PowerStatus::host_nmi(&emitter).boxed().await?,
             Ok(_) => {}
             Err(broadcast::error::RecvError::Lagged(lost)) => tracing::error!("{lost} notices were lost"),
             Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
@@ -412,8 +413,8 @@ pub(crate) async fn signal(connection: &Connection, handle: &Handle) -> anyhow::
 macro_rules! changed {
     ($connection:ident, $before:ident, $after:ident, $path:expr, $object:ty: $($signal:ident = $shown:expr),+) => {
         $(if $shown($before) != $shown($after) {
-            let object = $connection.object_server().interface::<_, $object>($path).await?;
-            object.get().await.$signal(object.signal_emitter()).await?;
+            let object = $connection.object_server().interface::<_, $object>($path).boxed().await?;
+            object.get().await.$signal(object.signal_emitter()).boxed().await?;
         })+
     };
 }

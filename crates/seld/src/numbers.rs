@@ -13,7 +13,7 @@ use bmc_dbus::{
     error_reply,
     sensor_numbers::{ChangedStream, NumberedSensor, SensorNumbersProxy},
 };
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::{Instant, timeout_at};
 use zbus::{Connection, proxy::CacheProperties};
 
@@ -119,7 +119,7 @@ impl Numbers {
 
     /// Subscribes to what ipmid says; all that was known is asked for anew.
     pub(crate) async fn subscribe(&self, connection: &Connection) -> zbus::Result<ChangedStream> {
-        let changes = proxy(connection).await?.receive_changed().await?;
+        let changes = proxy(connection).await?.receive_changed().boxed().await?;
         self.all_stale();
         Ok(changes)
     }
@@ -133,11 +133,11 @@ impl Numbers {
 }
 
 async fn proxy(connection: &Connection) -> zbus::Result<SensorNumbersProxy<'static>> {
-    SensorNumbersProxy::builder(connection).cache_properties(CacheProperties::No).build().await
+    SensorNumbersProxy::builder(connection).cache_properties(CacheProperties::No).build().boxed().await
 }
 
 async fn ask(connection: &Connection, path: &str) -> Answer {
-    let answer = async { proxy(connection).await?.get(path).await };
+    let answer = async { proxy(connection).await?.get(path).boxed().await };
     match answer.await {
         Ok(sensor) => Answer::Sensor(sensor),
         Err(error) => match error_reply(&error) {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use bmc_dbus::{
+    Serve as _,
     names::sel as names,
     own_name,
     sel::{Entry, Info, NO_RECORD, PageEntry},
@@ -264,10 +265,10 @@ pub(crate) async fn serve(
     pef: &Arc<Pef>,
 ) -> anyhow::Result<()> {
     let server = connection.object_server();
-    server.at(names::PATH, EventLog { log: log.clone(), sources: sources.clone() }).await?;
-    server.at(names::PATH, Settings(log.clone())).await?;
-    server.at(names::PATH, LoggingIpmi { log: log.clone(), numbers: numbers.clone() }).await?;
-    server.at(names::PATH, EventFilter(pef.clone())).await?;
+    server.serve(names::PATH, EventLog { log: log.clone(), sources: sources.clone() }).await?;
+    server.serve(names::PATH, Settings(log.clone())).await?;
+    server.serve(names::PATH, LoggingIpmi { log: log.clone(), numbers: numbers.clone() }).await?;
+    server.serve(names::PATH, EventFilter(pef.clone())).await?;
     own_name(connection, names::SERVICE).await?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bmc_dbus::{
+    Serve as _,
     names::{ipmi::CHANNEL_PREFIX, users},
     users::{CredentialEntry, SecretBytes, UserEntry, UserError},
 };
@@ -39,8 +40,8 @@ impl Shared {
 /// What the connection says.
 pub async fn serve(connection: &Connection, shared: Shared) -> zbus::Result<()> {
     let server = connection.object_server();
-    server.at(users::PATH, TableObject(shared.clone())).await?;
-    server.at(users::PATH, CredentialsObject(shared)).await?;
+    server.serve(users::PATH, TableObject(shared.clone())).await?;
+    server.serve(users::PATH, CredentialsObject(shared)).await?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::{
     sync::{Notify, oneshot, watch},
     task::AbortHandle,
@@ -171,6 +171,7 @@ impl DirectLine {
         let connection = &self.0.connection;
         connection
             .call_method(Some(ipmi::SERVICE), ipmi::PATH, Some(ipmi::SERVER), "execute", &arguments)
+            .boxed()
             .await
     }
 }
@@ -345,6 +346,7 @@ impl State {
 async fn dial(connection: &Connection) -> zbus::Result<Stream> {
     let reply = connection
         .call_method(Some(ipmi::SERVICE), ipmi::PATH, Some(ipmi::DIRECT_LINE), "Connect", &())
+        .boxed()
         .await?;
     let stream = UnixStream::from(StdFd::from(reply.body().deserialize::<OwnedFd>()?));
     Ok(watch_for_input(stream)?)

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bmc_dbus::names::{console, ipmi, network, power, sel, sensors, users};
+use futures_util::FutureExt as _;
 use zbus::{Connection, DBusError as _, OwnedVariant, Variant, fdo};
 
 use super::Failure;
@@ -133,8 +134,8 @@ pub(super) async fn objects(
     root: &str,
     interface: &str,
 ) -> zbus::Result<BTreeMap<String, Properties>> {
-    let manager = fdo::ObjectManagerProxy::new(connection, name, root).await?;
-    let objects = manager.get_managed_objects().await?;
+    let manager = fdo::ObjectManagerProxy::new(connection, name, root).boxed().await?;
+    let objects = manager.get_managed_objects().boxed().await?;
     let wanted = objects
         .into_iter()
         .filter(|(_, interfaces)| interfaces.keys().any(|name| name.as_str() == interface));
@@ -155,7 +156,7 @@ pub(super) async fn consoles(connection: &Connection) -> Result<Vec<String>, Fai
 
 /// What follows `prefix` in the names that somebody owns.
 async fn owned_below(connection: &Connection, prefix: &str) -> Result<Vec<String>, Failure> {
-    let names = async { Ok(fdo::DBusProxy::new(connection).await?.list_names().await?) };
+    let names = async { Ok(fdo::DBusProxy::new(connection).boxed().await?.list_names().boxed().await?) };
     let names: Vec<_> = names.await.map_err(Failure::NoBus)?;
     let below = names.iter().filter_map(|name| name.as_str().strip_prefix(prefix));
     let mut below: Vec<String> = below.map(str::to_owned).collect();

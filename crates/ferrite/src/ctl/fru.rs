@@ -6,6 +6,7 @@ use bmc_dbus::{
     inventory::FruProxy,
     names::{inventory, ipmi},
 };
+use futures_util::FutureExt as _;
 use ipmi_wire::record::fru::{Area, AreaKind, Fru};
 use serde::Serialize;
 use zbus::Connection;
@@ -145,16 +146,16 @@ async fn find(connection: &Connection, id: &str) -> Result<(Device, FruProxy<'st
     let device = devices(connection).await?.into_iter().find(|device| device.id == number);
     let hint = "hint: ferrite ctl fru lists those that there are";
     let device = device.ok_or_else(|| Failure::Failed(format!("there is no fru {number}\n{hint}")))?;
-    let proxy = FruProxy::builder(connection).path(device.path.clone()).build().await;
+    let proxy = FruProxy::builder(connection).path(device.path.clone()).build().boxed().await;
     Ok((device, proxy.map_err(|error| IPMID.failure(error))?))
 }
 
 async fn read(proxy: &FruProxy<'_>) -> Result<Vec<u8>, Failure> {
-    proxy.read().await.map_err(|error| IPMID.failure(error))
+    proxy.read().boxed().await.map_err(|error| IPMID.failure(error))
 }
 
 async fn write(proxy: &FruProxy<'_>, image: &[u8], force: bool) -> Result<(), Failure> {
-    proxy.write(image, force).await.map_err(|error| IPMID.failure(error))
+    proxy.write(image, force).boxed().await.map_err(|error| IPMID.failure(error))
 }
 
 fn parse(device: &Device, image: &[u8]) -> Result<Fru, Failure> {

@@ -1,6 +1,7 @@
 //! `ferrite ctl power`.
 
 use bmc_dbus::power::{CHASSIS_TRANSITION, ChassisProxy, HOST_TRANSITION, HostProxy, NmiProxy};
+use futures_util::FutureExt as _;
 use serde::Serialize;
 use zbus::Connection;
 
@@ -85,8 +86,8 @@ fn requested(line: &Line, word: &str) -> Result<Output, Failure> {
 
 /// The state as powerd has it.
 pub(super) async fn read(connection: &Connection) -> Result<Power, Failure> {
-    let chassis = async { ChassisProxy::new(connection).await?.current_power_state().await };
-    let host = async { HostProxy::new(connection).await?.current_host_state().await };
+    let chassis = async { ChassisProxy::new(connection).boxed().await?.current_power_state().boxed().await };
+    let host = async { HostProxy::new(connection).boxed().await?.current_host_state().boxed().await };
     let words = |text: String| spaced(&bus::last_word(&text));
     Ok(Power {
         power: chassis.await.map(words).map_err(|error| POWERD_CHASSIS.failure(error))?,
@@ -98,20 +99,28 @@ async fn request(connection: &Connection, target: Target) -> Result<(), Failure>
     match target {
         Target::Host(word) => {
             let value = format!("{HOST_TRANSITION}{word}");
-            let set = async { HostProxy::new(connection).await?.set_requested_host_transition(&value).await };
+            let set = async {
+                HostProxy::new(connection).boxed().await?.set_requested_host_transition(&value).boxed().await
+            };
             set.await.map_err(|error| POWERD_HOST.failure(error))
         }
         Target::Chassis(word) => {
             let value = format!("{CHASSIS_TRANSITION}{word}");
-            let set =
-                async { ChassisProxy::new(connection).await?.set_requested_power_transition(&value).await };
+            let set = async {
+                ChassisProxy::new(connection)
+                    .boxed()
+                    .await?
+                    .set_requested_power_transition(&value)
+                    .boxed()
+                    .await
+            };
             set.await.map_err(|error| POWERD_CHASSIS.failure(error))
         }
     }
 }
 
 async fn interrupt(connection: &Connection) -> zbus::Result<()> {
-    NmiProxy::new(connection).await?.nmi().await
+    NmiProxy::new(connection).boxed().await?.nmi().boxed().await
 }
 
 fn render(power: &Power) -> String {

@@ -4,6 +4,7 @@ use std::{fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _, ti
 
 use bmc_daemon::utc;
 use bmc_dbus::sel::{EventLogProxy, NO_RECORD, PageEntry};
+use futures_util::FutureExt as _;
 use serde::Serialize;
 use zbus::Connection;
 
@@ -57,7 +58,7 @@ async fn run(line: Line) -> Result<Output, Failure> {
     match line.words()[..] {
         [] | ["list"] => present(&line, &read(&connection).await?, |events| render(events)).map(Output::from),
         ["clear"] => {
-            proxy(&connection).await?.clear().await.map_err(|error| SELD.failure(error))?;
+            proxy(&connection).await?.clear().boxed().await.map_err(|error| SELD.failure(error))?;
             Ok(String::new().into())
         }
         ["save", file] => save(file, &read(&connection).await?),
@@ -66,7 +67,7 @@ async fn run(line: Line) -> Result<Output, Failure> {
 }
 
 async fn proxy(connection: &Connection) -> Result<EventLogProxy<'_>, Failure> {
-    EventLogProxy::new(connection).await.map_err(|error| SELD.failure(error))
+    EventLogProxy::new(connection).boxed().await.map_err(|error| SELD.failure(error))
 }
 
 fn save(file: &str, events: &Vec<Event>) -> Result<Output, Failure> {
@@ -81,11 +82,11 @@ fn save(file: &str, events: &Vec<Event>) -> Result<Output, Failure> {
 async fn read(connection: &Connection) -> Result<Vec<Event>, Failure> {
     let log = proxy(connection).await?;
     let (mut entries, mut next) = (Vec::<PageEntry>::new(), 0);
-    if log.info().await.map_err(|error| SELD.failure(error))?.records == 0 {
+    if log.info().boxed().await.map_err(|error| SELD.failure(error))?.records == 0 {
         return Ok(Vec::new());
     }
     while next != NO_RECORD {
-        let page = log.page(next, PAGE).await.map_err(|error| SELD.failure(error))?;
+        let page = log.page(next, PAGE).boxed().await.map_err(|error| SELD.failure(error))?;
         next = page.last().map_or(NO_RECORD, |entry| entry.next);
         entries.extend(page);
     }

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use bmc_dbus::{names::sensors, sensors::SensorTableProxy};
+use futures_util::FutureExt as _;
 use serde::Serialize;
 use zbus::Connection;
 
@@ -135,7 +136,7 @@ pub(super) async fn read(connection: &Connection) -> Result<Vec<Sensor>, Failure
 
 /// Milliseconds by path, of those that ever had a reading.
 async fn ages(connection: &Connection) -> zbus::Result<HashMap<String, u64>> {
-    let rows = SensorTableProxy::new(connection).await?.read().await?;
+    let rows = SensorTableProxy::new(connection).boxed().await?.read().boxed().await?;
     let known = rows.into_iter().filter(|row| row.age_ms != u64::MAX);
     Ok(known.map(|row| (row.path.to_string(), row.age_ms)).collect())
 }

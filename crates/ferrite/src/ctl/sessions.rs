@@ -6,6 +6,7 @@ use std::{
 };
 
 use bmc_dbus::{names::ipmi, sessions::ListedPayload, users::UserTableProxy};
+use futures_util::FutureExt as _;
 use serde::Serialize;
 use zbus::Connection;
 
@@ -142,8 +143,8 @@ pub(super) async fn read(connection: &Connection) -> Result<Channels, Failure> {
 
 /// Names by slot; none where userd is not there.
 async fn user_names(connection: &Connection) -> HashMap<u64, String> {
-    let Ok(table) = UserTableProxy::new(connection).await else { return HashMap::new() };
-    let users = table.list().await.unwrap_or_default();
+    let Ok(table) = UserTableProxy::new(connection).boxed().await else { return HashMap::new() };
+    let users = table.list().boxed().await.unwrap_or_default();
     users.into_iter().filter(|user| !user.name.is_empty()).map(|user| (user.slot.into(), user.name)).collect()
 }
 
@@ -162,7 +163,7 @@ async fn lan_channel(connection: &Connection, channel: &str) -> zbus::Result<zbu
 
 async fn discards(connection: &Connection, channel: &str) -> zbus::Result<BTreeMap<String, u64>> {
     let counters: HashMap<String, u64> =
-        lan_channel(connection, channel).await?.get_property("Discards").await?;
+        lan_channel(connection, channel).await?.get_property("Discards").boxed().await?;
     Ok(counters.into_iter().filter(|(_, count)| *count > 0).collect())
 }
 
@@ -171,7 +172,7 @@ async fn consoles(connection: &Connection, channel: &str) -> zbus::Result<Vec<Co
     /// The payload type of Serial over LAN.
     const SOL: u8 = 1;
     let payloads: Vec<ListedPayload> =
-        lan_channel(connection, channel).await?.get_property("Payloads").await?;
+        lan_channel(connection, channel).await?.get_property("Payloads").boxed().await?;
     let console = |payload: ListedPayload| Console {
         session: format!("{:x}", payload.session_id),
         channel: channel.to_owned(),
@@ -193,7 +194,11 @@ async fn close(connection: &Connection, line: &Line, id: &str) -> Result<Output,
         return Err(Failure::Failed(format!("no session has the ID {id}\nhint: ferrite ctl sessions")));
     };
     let channel = lan_channel(connection, &session.channel).await.map_err(|error| NETIPMID.failure(error))?;
-    channel.call::<_, _, ()>("CloseSession", &number).await.map_err(|error| NETIPMID.failure(error))?;
+    channel
+        .call::<_, _, ()>("CloseSession", &number)
+        .boxed()
+        .await
+        .map_err(|error| NETIPMID.failure(error))?;
     present(line, session, |session| format!("closed session {} of {}\n", session.id, session.user))
         .map(Output::from)
 }

@@ -1,6 +1,7 @@
 //! `ferrite ctl status`.
 
 use bmc_dbus::names::ipmi;
+use futures_util::FutureExt as _;
 use serde::Serialize;
 use zbus::{Connection, fdo::DBusProxy, names::BusName};
 
@@ -81,10 +82,10 @@ async fn read(connection: &Connection) -> Result<Status, Failure> {
 }
 
 async fn daemons(connection: &Connection) -> Result<Vec<Daemon>, Failure> {
-    let bus = DBusProxy::new(connection).await.map_err(Failure::NoBus)?;
+    let bus = DBusProxy::new(connection).boxed().await.map_err(Failure::NoBus)?;
     let pid = async |name: &str| {
         let name = BusName::try_from(name).ok()?;
-        bus.get_connection_unix_process_id(name).await.ok()
+        bus.get_connection_unix_process_id(name).boxed().await.ok()
     };
     let mut daemons = Vec::new();
     for service in SINGLE {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bmc_dbus::users::{NO_ACCESS, SecretBytes, UserEntry, UserError, UserTableProxy};
+use futures_util::FutureExt as _;
 use serde::Serialize;
 
 use super::{
@@ -84,17 +85,22 @@ async fn run(line: Line) -> Result<Output, Failure> {
     // What is wrong with the words is told before anything is asked for.
     let words = line.words();
     let connection = bus::connect().await?;
-    let table = UserTableProxy::new(&connection).await.map_err(|error| USERD.failure(error))?;
+    let table = UserTableProxy::new(&connection).boxed().await.map_err(|error| USERD.failure(error))?;
     match words[..] {
         [] | ["list"] => {
-            let users: Vec<User> = table.list().await.map_err(refused)?.into_iter().map(User::from).collect();
+            let users: Vec<User> =
+                table.list().boxed().await.map_err(refused)?.into_iter().map(User::from).collect();
             present(&line, &users, |users| render(users)).map(Output::from)
         }
         ["add", name] => {
             let privilege = level(line.value("privilege").unwrap_or("user"))?;
             // Asked before the password is: a person should not type it for nothing.
-            table.list().await.map_err(refused)?;
-            let slot = table.create(name, &password::read(&line, name)?, privilege).await.map_err(refused)?;
+            table.list().boxed().await.map_err(refused)?;
+            let slot = table
+                .create(name, &password::read(&line, name)?, privilege)
+                .boxed()
+                .await
+                .map_err(refused)?;
             done(&line, slot, name, "added")
         }
         ["kg"] => set_kg(&table, &line).await,
@@ -103,11 +109,11 @@ async fn run(line: Line) -> Result<Output, Failure> {
             let word = match change {
                 "password" => {
                     let secret = password::read(&line, &name)?;
-                    table.set_password(slot, &secret).await.map(|()| "password set of")
+                    table.set_password(slot, &secret).boxed().await.map(|()| "password set of")
                 }
-                "enable" => table.set_enabled(slot, true).await.map(|()| "enabled"),
-                "disable" => table.set_enabled(slot, false).await.map(|()| "disabled"),
-                "delete" => table.delete(slot).await.map(|()| "deleted"),
+                "enable" => table.set_enabled(slot, true).boxed().await.map(|()| "enabled"),
+                "disable" => table.set_enabled(slot, false).boxed().await.map(|()| "disabled"),
+                "delete" => table.delete(slot).boxed().await.map(|()| "deleted"),
                 _ => return Err(line.misunderstood("user")),
             };
             done(&line, slot, &name, word.map_err(refused)?)
@@ -133,7 +139,7 @@ async fn set_kg(table: &UserTableProxy<'_>, line: &Line) -> Result<Output, Failu
         (None, true) => SecretBytes::default(),
         _ => return Err(Failure::Usage("kg wants either --file FILE or --clear".into())),
     };
-    table.set_kg(&kg).await.map_err(refused)?;
+    table.set_kg(&kg).boxed().await.map_err(refused)?;
     let model = KgDone { kg_set: !kg.is_empty() };
     let text = |model: &KgDone| if model.kg_set { "KG set\n" } else { "KG cleared\n" }.to_owned();
     present(line, &model, text).map(Output::from)
@@ -154,7 +160,7 @@ async fn set_privilege(
         return Err(Failure::Failed(format!("{} has no channel yet\nhint: --channel NUMBER", user.name)));
     }
     for channel in channels {
-        table.set_privilege(user.slot, channel, privilege).await.map_err(refused)?;
+        table.set_privilege(user.slot, channel, privilege).boxed().await.map_err(refused)?;
     }
     Ok(())
 }
@@ -162,7 +168,7 @@ async fn set_privilege(
 /// A user by name or slot; a name cannot start with a digit.
 async fn find(table: &UserTableProxy<'_>, wanted: &str) -> Result<UserEntry, Failure> {
     let slot = wanted.parse::<u8>().ok();
-    let users = table.list().await.map_err(refused)?;
+    let users = table.list().boxed().await.map_err(refused)?;
     let found = users.into_iter().find(|user| match slot {
         Some(slot) => user.slot == slot,
         None => user.name == wanted,

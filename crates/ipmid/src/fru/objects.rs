@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use bmc_dbus::names::inventory as names;
+use bmc_dbus::{Serve as _, names::inventory as names};
 use ipmi_wire::record::fru::{Area, AreaKind, Fru};
 use zbus::{Connection, fdo, object_server::ObjectServer};
 
@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Where an object cannot be served.
 pub async fn publish(connection: &Connection, frus: &Arc<FruFiles>) -> zbus::Result<()> {
     let objects = connection.object_server();
-    objects.at(names::ROOT, fdo::ObjectManager).await?;
+    objects.serve(names::ROOT, fdo::ObjectManager).await?;
     let mut served = BTreeMap::new();
     let mut look = tokio::time::interval(LOOK);
     let mut content_changed = true;
@@ -62,14 +62,14 @@ async fn refresh(
     for (path, (id, asset)) in &wanted {
         let before = served.get(path);
         if before.is_none() {
-            objects.at(path.as_str(), Item { name: asset.name.clone() }).await?;
-            objects.at(path.as_str(), Device { id: *id, frus: Arc::clone(frus) }).await?;
+            objects.serve(path.as_str(), Item { name: asset.name.clone() }).await?;
+            objects.serve(path.as_str(), Device { id: *id, frus: Arc::clone(frus) }).await?;
         }
         if before.is_some_and(|(_, earlier)| earlier != asset) {
             objects.remove::<Asset, _>(path.as_str()).await?;
         }
         if before.is_none_or(|(_, earlier)| earlier != asset) {
-            objects.at(path.as_str(), asset.clone()).await?;
+            objects.serve(path.as_str(), asset.clone()).await?;
         }
     }
     *served = wanted;

@@ -1,7 +1,7 @@
 //! What other daemons say that concerns the host's flags: a new event, the watchdog's warning, a reset of the host.
 
 use bmc_dbus::{names::power as names, power::PowerStatusProxy, sel::EventLogProxy, watchdog::WatchdogProxy};
-use futures_util::{StreamExt as _, stream, stream::BoxStream};
+use futures_util::{FutureExt as _, StreamExt as _, stream, stream::BoxStream};
 use zbus::{Connection, MatchRule, MessageStream, OwnedVariant, message::Type, proxy::CacheProperties};
 
 use crate::ipmid::Kept;
@@ -23,19 +23,23 @@ impl Signals {
     /// # Errors
     /// Where the bus takes no subscription.
     pub(crate) async fn start(connection: &Connection) -> zbus::Result<Self> {
-        let log = EventLogProxy::builder(connection).cache_properties(CacheProperties::No).build().await?;
+        let log =
+            EventLogProxy::builder(connection).cache_properties(CacheProperties::No).build().boxed().await?;
         let added = log
             .receive_added()
             .await?
             .filter_map(async |added| Some(News::Event(added.args().ok()?.record.clone())));
-        let power =
-            PowerStatusProxy::builder(connection).cache_properties(CacheProperties::No).build().await?;
-        let reset = power.receive_host_reset().await?.map(|_| News::HostWasReset);
+        let power = PowerStatusProxy::builder(connection)
+            .cache_properties(CacheProperties::No)
+            .build()
+            .boxed()
+            .await?;
+        let reset = power.receive_host_reset().boxed().await?.map(|_| News::HostWasReset);
         let off = MessageStream::for_match_rule(chassis_changed()?, connection, None).await?;
         let off = off.filter_map(async |message| went_off(&message.ok()?).then_some(News::HostWasReset));
         let watchdog =
-            WatchdogProxy::builder(connection).cache_properties(CacheProperties::No).build().await?;
-        let warns = watchdog.receive_pre_timeout().await?.map(|_| News::WatchdogWarns);
+            WatchdogProxy::builder(connection).cache_properties(CacheProperties::No).build().boxed().await?;
+        let warns = watchdog.receive_pre_timeout().boxed().await?.map(|_| News::WatchdogWarns);
         Ok(Self(stream::select_all([added.boxed(), reset.boxed(), off.boxed(), warns.boxed()])))
     }
 

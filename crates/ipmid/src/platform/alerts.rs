@@ -2,6 +2,7 @@
 
 pub use bmc_dbus::alerts::Destination;
 use bmc_dbus::{alerts::AlertsProxy, names::ipmi};
+use futures_util::FutureExt as _;
 use zbus::{Connection, proxy::CacheProperties};
 
 use super::{Pending, PlatformError, dbus::platform_error};
@@ -38,7 +39,7 @@ impl DbusAlerts {
             .destination(format!("{}{name}", ipmi::CHANNEL_PREFIX))
             .path(ipmi::channel_path(name))
             .cache_properties(CacheProperties::No);
-        builder.build().await.map_err(failure)
+        builder.build().boxed().await.map_err(failure)
     }
 }
 
@@ -48,28 +49,31 @@ fn failure(error: zbus::Error) -> PlatformError {
 
 impl Alerts for DbusAlerts {
     fn community<'a>(&'a self, name: &'a str) -> Pending<'a, String> {
-        Box::pin(async move { self.of(name).await?.community().await.map_err(failure) })
+        Box::pin(async move { self.of(name).await?.community().boxed().await.map_err(failure) })
     }
 
     fn set_community<'a>(&'a self, name: &'a str, community: &'a str) -> Pending<'a, ()> {
-        Box::pin(async move { self.of(name).await?.set_community(community).await.map_err(failure) })
+        Box::pin(async move { self.of(name).await?.set_community(community).boxed().await.map_err(failure) })
     }
 
     fn destinations<'a>(&'a self, name: &'a str) -> Pending<'a, u8> {
-        Box::pin(async move { self.of(name).await?.destinations().await.map_err(failure) })
+        Box::pin(async move { self.of(name).await?.destinations().boxed().await.map_err(failure) })
     }
 
     fn destination<'a>(&'a self, name: &'a str, number: u8) -> Pending<'a, Destination> {
-        Box::pin(async move { self.of(name).await?.destination(number).await.map_err(failure) })
+        Box::pin(async move { self.of(name).await?.destination(number).boxed().await.map_err(failure) })
     }
 
     fn set_destination<'a>(&'a self, name: &'a str, number: u8, to: Destination) -> Pending<'a, ()> {
-        Box::pin(async move { self.of(name).await?.set_destination(number, &to).await.map_err(failure) })
+        Box::pin(
+            async move { self.of(name).await?.set_destination(number, &to).boxed().await.map_err(failure) },
+        )
     }
 
     fn acknowledge<'a>(&'a self, name: &'a str, sequence: u16, timestamp: u32) -> Pending<'a, ()> {
         Box::pin(async move {
-            let waited_for = self.of(name).await?.acknowledge(sequence, timestamp).await.map_err(failure)?;
+            let waited_for =
+                self.of(name).await?.acknowledge(sequence, timestamp).boxed().await.map_err(failure)?;
             if !waited_for {
                 tracing::debug!("nobody waits for an acknowledgement of trap {sequence}");
             }

@@ -1,6 +1,7 @@
 //! System boot options.
 
 use bmc_dbus::boot::BootOptionsProxy;
+use futures_util::FutureExt as _;
 use ipmi_wire::{
     CompletionCode,
     command::boot::{BootOption, BootOptionData, BootOptionSelector},
@@ -30,7 +31,7 @@ impl DbusBootOptions {
 
     async fn options(&self) -> Result<BootOptionsProxy<'_>, PlatformError> {
         let builder = BootOptionsProxy::builder(&self.connection).cache_properties(CacheProperties::No);
-        builder.build().await.map_err(|error| platform_error(&error))
+        builder.build().boxed().await.map_err(|error| platform_error(&error))
     }
 }
 
@@ -46,7 +47,7 @@ impl BootOptions for DbusBootOptions {
     fn set(&self, option: BootOption) -> Pending<'_, Result<(), CompletionCode>> {
         Box::pin(async move {
             let options = self.options().await?;
-            let code = options.set(option.parameter, option.invalid, &option.data).await;
+            let code = options.set(option.parameter, option.invalid, &option.data).boxed().await;
             Ok(completion(code.map_err(|error| platform_error(&error))?))
         })
     }
@@ -54,7 +55,7 @@ impl BootOptions for DbusBootOptions {
     fn get(&self, selector: BootOptionSelector) -> Pending<'_, Result<BootOptionData, CompletionCode>> {
         Box::pin(async move {
             let BootOptionSelector { parameter, set, .. } = selector;
-            let answer = self.options().await?.get(parameter, set).await;
+            let answer = self.options().await?.get(parameter, set).boxed().await;
             let (code, invalid, data) = answer.map_err(|error| platform_error(&error))?;
             Ok(completion(code).map(|()| BootOptionData { invalid, parameter, data }))
         })

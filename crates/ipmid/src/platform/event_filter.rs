@@ -1,6 +1,7 @@
 //! Platform event filtering, which seld does.
 
 use bmc_dbus::pef::EventFilterProxy;
+use futures_util::FutureExt as _;
 use zbus::{Connection, proxy::CacheProperties};
 
 use super::{Pending, PlatformError, dbus::platform_error};
@@ -54,7 +55,7 @@ impl DbusEventFilter {
 
     async fn filters(&self) -> Result<EventFilterProxy<'_>, PlatformError> {
         let builder = EventFilterProxy::builder(&self.connection).cache_properties(CacheProperties::No);
-        builder.build().await.map_err(failure)
+        builder.build().boxed().await.map_err(failure)
     }
 }
 
@@ -64,38 +65,44 @@ fn failure(error: zbus::Error) -> PlatformError {
 
 impl EventFilter for DbusEventFilter {
     fn parameter(&self, number: u8, set: u8, block: u8) -> Pending<'_, Vec<u8>> {
-        Box::pin(async move { self.filters().await?.parameter(number, set, block).await.map_err(failure) })
+        Box::pin(
+            async move { self.filters().await?.parameter(number, set, block).boxed().await.map_err(failure) },
+        )
     }
 
     fn set_parameter(&self, number: u8, value: Vec<u8>) -> Pending<'_, ()> {
-        Box::pin(async move { self.filters().await?.set_parameter(number, &value).await.map_err(failure) })
+        Box::pin(
+            async move { self.filters().await?.set_parameter(number, &value).boxed().await.map_err(failure) },
+        )
     }
 
     fn last_processed(&self) -> Pending<'_, (u16, u16)> {
-        Box::pin(async move { self.filters().await?.last_processed().await.map_err(failure) })
+        Box::pin(async move { self.filters().await?.last_processed().boxed().await.map_err(failure) })
     }
 
     fn set_last_processed(&self, by_bmc: bool, id: u16) -> Pending<'_, ()> {
-        Box::pin(async move { self.filters().await?.set_last_processed(by_bmc, id).await.map_err(failure) })
+        Box::pin(async move {
+            self.filters().await?.set_last_processed(by_bmc, id).boxed().await.map_err(failure)
+        })
     }
 
     fn postpone(&self, seconds: u8) -> Pending<'_, u8> {
-        Box::pin(async move { self.filters().await?.postpone(seconds).await.map_err(failure) })
+        Box::pin(async move { self.filters().await?.postpone(seconds).boxed().await.map_err(failure) })
     }
 
     fn alert(&self, alert: ImmediateAlert) -> Pending<'_, ()> {
         Box::pin(async move {
             let ImmediateAlert { channel, destination, string, event } = alert;
             let (filters, string) = (self.filters().await?, string.unwrap_or(NO_STRING));
-            filters.alert(channel, destination, string, &event).await.map_err(failure)
+            filters.alert(channel, destination, string, &event).boxed().await.map_err(failure)
         })
     }
 
     fn alert_status(&self) -> Pending<'_, u8> {
-        Box::pin(async move { self.filters().await?.alert_status().await.map_err(failure) })
+        Box::pin(async move { self.filters().await?.alert_status().boxed().await.map_err(failure) })
     }
 
     fn forget_alert_status(&self) -> Pending<'_, ()> {
-        Box::pin(async move { self.filters().await?.forget_alert_status().await.map_err(failure) })
+        Box::pin(async move { self.filters().await?.forget_alert_status().boxed().await.map_err(failure) })
     }
 }

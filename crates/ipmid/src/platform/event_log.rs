@@ -5,10 +5,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use bmc_daemon::Tasks;
 use bmc_dbus::sel::{EventLogProxy, EventLogSettingsProxy};
-use futures_util::{StreamExt as _, stream::select};
+use futures_util::{FutureExt as _, StreamExt as _, stream::select};
 use ipmi_wire::record::sel::LENGTH;
-use tokio::task::JoinSet;
 use zbus::{Connection, proxy::CacheProperties};
 
 use super::{Pending, PlatformError, dbus::platform_error};
@@ -127,13 +127,14 @@ impl DbusEventLog {
     ///
     /// # Errors
     /// Where the bus takes no subscription.
-    pub async fn start(connection: &Connection, tasks: &mut JoinSet<()>) -> zbus::Result<Self> {
+    pub async fn start(connection: &Connection, tasks: &mut Tasks) -> zbus::Result<Self> {
         let log = Self { connection: connection.clone(), ahead: Arc::default() };
-        let proxy = EventLogProxy::builder(connection).cache_properties(CacheProperties::No).build().await?;
+        let proxy =
+            EventLogProxy::builder(connection).cache_properties(CacheProperties::No).build().boxed().await?;
         let ahead = Arc::clone(&log.ahead);
         // A seld that starts anew may have found its log damaged, and says nothing of that.
-        let owners = proxy.inner().receive_owner_changed().await?.map(drop);
-        let mut changes = select(proxy.receive_changed().await?.map(drop), owners);
+        let owners = proxy.inner().receive_owner_changed().boxed().await?.map(drop);
+        let mut changes = select(proxy.receive_changed().boxed().await?.map(drop), owners);
         tasks.spawn(async move {
             while changes.next().await.is_some() {
                 lock(&ahead).forget();
@@ -144,17 +145,17 @@ impl DbusEventLog {
 
     async fn log(&self) -> Result<EventLogProxy<'_>, PlatformError> {
         let builder = EventLogProxy::builder(&self.connection).cache_properties(CacheProperties::No);
-        builder.build().await.map_err(failure)
+        builder.build().boxed().await.map_err(failure)
     }
 
     async fn settings(&self) -> Result<EventLogSettingsProxy<'_>, PlatformError> {
         let builder = EventLogSettingsProxy::builder(&self.connection).cache_properties(CacheProperties::No);
-        builder.build().await.map_err(failure)
+        builder.build().boxed().await.map_err(failure)
     }
 
     async fn fetch(&self, id: u16) -> Result<LogRecord, PlatformError> {
         let changes = lock(&self.ahead).changes;
-        let page = self.log().await?.page(id, AHEAD).await.map_err(failure)?;
+        let page = self.log().await?.page(id, AHEAD).boxed().await.map_err(failure)?;
         let records = page.into_iter().map(|entry| {
             let bytes = entry.record.try_into();
             let bytes = bytes.map_err(|_| PlatformError::Failed("a record of a wrong size".into()))?;
@@ -191,7 +192,7 @@ fn failure(error: zbus::Error) -> PlatformError {
 impl EventLog for DbusEventLog {
     fn info(&self) -> Pending<'_, LogInfo> {
         Box::pin(async {
-            let info = self.log().await?.info().await.map_err(failure)?;
+            let info = self.log().await?.info().boxed().await.map_err(failure)?;
             Ok(LogInfo {
                 records: info.records,
                 free: info.free,
@@ -215,7 +216,7 @@ impl EventLog for DbusEventLog {
 
     fn add(&self, record: [u8; LENGTH]) -> Pending<'_, u16> {
         Box::pin(async move {
-            let id = self.log().await?.add(&record).await.map_err(failure);
+            let id = self.log().await?.add(&record).boxed().await.map_err(failure);
             self.forget();
             id
         })
@@ -223,7 +224,7 @@ impl EventLog for DbusEventLog {
 
     fn report(&self, record: [u8; LENGTH]) -> Pending<'_, ()> {
         Box::pin(async move {
-            let reported = self.log().await?.report(&record).await.map_err(failure);
+            let reported = self.log().await?.report(&record).boxed().await.map_err(failure);
             self.forget();
             reported.map(drop)
         })
@@ -231,7 +232,7 @@ impl EventLog for DbusEventLog {
 
     fn delete(&self, id: u16) -> Pending<'_, u16> {
         Box::pin(async move {
-            let id = self.log().await?.delete(id).await.map_err(failure);
+            let id = self.log().await?.delete(id).boxed().await.map_err(failure);
             self.forget();
             id
         })
@@ -239,23 +240,23 @@ impl EventLog for DbusEventLog {
 
     fn clear(&self) -> Pending<'_, ()> {
         Box::pin(async {
-            let cleared = self.log().await?.clear().await.map_err(failure);
+            let cleared = self.log().await?.clear().boxed().await.map_err(failure);
             self.forget();
             cleared
         })
     }
 
     fn rearm<'a>(&'a self, path: &'a str, events: u16) -> Pending<'a, ()> {
-        Box::pin(async move { self.log().await?.rearm(path, events).await.map_err(failure) })
+        Box::pin(async move { self.log().await?.rearm(path, events).boxed().await.map_err(failure) })
     }
 
     fn setting(&self, setting: Setting) -> Pending<'_, i64> {
         Box::pin(async move {
             let settings = self.settings().await?;
             match setting {
-                Setting::Time => settings.time().await.map(i64::from),
-                Setting::UtcOffset => settings.utc_offset().await.map(i64::from),
-                Setting::ReceivesEvents => settings.receives_events().await.map(i64::from),
+                Setting::Time => settings.time().boxed().await.map(i64::from),
+                Setting::UtcOffset => settings.utc_offset().boxed().await.map(i64::from),
+                Setting::ReceivesEvents => settings.receives_events().boxed().await.map(i64::from),
             }
             .map_err(failure)
         })
@@ -266,22 +267,24 @@ impl EventLog for DbusEventLog {
             let settings = self.settings().await?;
             let wrong = |_| PlatformError::Refused(format!("{value} is out of range"));
             match setting {
-                Setting::Time => settings.set_time(u32::try_from(value).map_err(wrong)?).await,
-                Setting::UtcOffset => settings.set_utc_offset(i16::try_from(value).map_err(wrong)?).await,
-                Setting::ReceivesEvents => settings.set_receives_events(value != 0).await,
+                Setting::Time => settings.set_time(u32::try_from(value).map_err(wrong)?).boxed().await,
+                Setting::UtcOffset => {
+                    settings.set_utc_offset(i16::try_from(value).map_err(wrong)?).boxed().await
+                }
+                Setting::ReceivesEvents => settings.set_receives_events(value != 0).boxed().await,
             }
             .map_err(failure)
         })
     }
 
     fn auxiliary(&self, log_type: u8) -> Pending<'_, Vec<u8>> {
-        Box::pin(async move { self.settings().await?.auxiliary_log(log_type).await.map_err(failure) })
+        Box::pin(async move { self.settings().await?.auxiliary_log(log_type).boxed().await.map_err(failure) })
     }
 
     fn set_auxiliary(&self, log_type: u8, status: Vec<u8>) -> Pending<'_, ()> {
-        Box::pin(
-            async move { self.settings().await?.set_auxiliary_log(log_type, &status).await.map_err(failure) },
-        )
+        Box::pin(async move {
+            self.settings().await?.set_auxiliary_log(log_type, &status).boxed().await.map_err(failure)
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use bmc_daemon::Channel;
 use bmc_dbus::names::ipmi;
+use futures_util::FutureExt as _;
 use zbus::Connection;
 
 use super::{Pending, dbus::platform_error};
@@ -75,6 +76,7 @@ impl Ipmb for DbusIpmb {
             let reply = self
                 .connection
                 .call_method(Some(service.as_str()), path.as_str(), Some(IPMB), "sendRequest", &body)
+                .boxed()
                 .await
                 .map_err(|error| platform_error(&error))?;
             let ((status, _, _, _, code, data),): (SendRequest,) =

@@ -4,6 +4,7 @@ use bmc_dbus::{
     error_reply,
     watchdog::{Setting, Timer, WatchdogProxy},
 };
+use futures_util::FutureExt as _;
 use ipmi_wire::command::watchdog::{
     ExpirationFlags, PreTimeoutInterrupt, TimeoutAction, TimerUse, WatchdogSetting, WatchdogState,
 };
@@ -50,11 +51,11 @@ impl DbusWatchdog {
 
     async fn timer(&self) -> Result<WatchdogProxy<'_>, PlatformError> {
         let builder = WatchdogProxy::builder(&self.connection).cache_properties(CacheProperties::No);
-        builder.build().await.map_err(|error| platform_error(&error))
+        builder.build().boxed().await.map_err(|error| platform_error(&error))
     }
 
     async fn told(&self) -> Result<Timer, PlatformError> {
-        self.timer().await?.get().await.map_err(|error| platform_error(&error))
+        self.timer().await?.get().boxed().await.map_err(|error| platform_error(&error))
     }
 }
 
@@ -111,10 +112,10 @@ impl Watchdog for DbusWatchdog {
             clear: setting.clear.bits(),
             countdown: setting.countdown,
         };
-        Box::pin(async move { outcome(self.timer().await?.set(setting).await) })
+        Box::pin(async move { outcome(self.timer().await?.set(setting).boxed().await) })
     }
 
     fn reset(&self) -> Pending<'_, Outcome> {
-        Box::pin(async { outcome(self.timer().await?.reset().await) })
+        Box::pin(async { outcome(self.timer().await?.reset().boxed().await) })
     }
 }

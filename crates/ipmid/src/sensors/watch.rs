@@ -17,6 +17,7 @@ use bmc_dbus::{
     error_reply,
     names::sensors as names,
 };
+use futures_util::FutureExt as _;
 use tokio::sync::{Notify, watch};
 use zbus::{Connection, Variant};
 
@@ -263,7 +264,7 @@ impl DbusSensors {
         };
         if let Some(records) = changed.records {
             let this = self.clone();
-            let stored = tokio::spawn(async move {
+            let stored = bmc_daemon::spawn(async move {
                 let _alone = alone;
                 let (file, value) = (Arc::clone(&this.shared.files.added), records.clone());
                 let stored = tokio::task::spawn_blocking(move || file.store(&value)).await;
@@ -291,6 +292,7 @@ impl DbusSensors {
             let properties = Some("org.freedesktop.DBus.Properties");
             connection
                 .call_method(provider, sensor.path.as_str(), properties, "Set", &arguments)
+                .boxed()
                 .await
                 .map_err(|error| failure(&error))?;
             let written = [(property.clone(), (*value).into())].into();

@@ -5,10 +5,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bmc_daemon::{Channel, ChannelTable};
+use bmc_daemon::{Channel, ChannelTable, Tasks};
 use bmc_dbus::names::ipmi;
-use futures_util::StreamExt as _;
-use tokio::task::JoinSet;
+use futures_util::{FutureExt as _, StreamExt as _};
 use zbus::{Connection, MatchRule, MessageStream, message::Type};
 
 /// The channel that stands for the controller's own programs.
@@ -30,7 +29,7 @@ impl ChannelOwners {
     pub(super) async fn start(
         connection: &Connection,
         channels: &Arc<ChannelTable>,
-        tasks: &mut JoinSet<()>,
+        tasks: &mut Tasks,
     ) -> zbus::Result<Self> {
         let rule = MatchRule::builder()
             .msg_type(Type::Signal)
@@ -87,8 +86,11 @@ impl ChannelOwners {
     async fn read(&self) -> zbus::Result<()> {
         for channel in self.channels.iter() {
             let name = format!("{}{}", ipmi::CHANNEL_PREFIX, channel.name);
-            let reply =
-                self.connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetNameOwner", &name).await;
+            let reply = self
+                .connection
+                .call_method(Some(BUS), BUS_PATH, Some(BUS), "GetNameOwner", &name)
+                .boxed()
+                .await;
             match reply {
                 Ok(reply) => record(&self.channels, &self.owners, &name, reply.body().deserialize()?),
                 Err(zbus::Error::FDO(error)) if matches!(*error, zbus::fdo::Error::NameHasNoOwner(_)) => {

@@ -28,7 +28,7 @@ impl DirectLine {
     fn open(&self, channel: Channel) -> std::io::Result<OwnedFd> {
         let (ours, theirs) = UnixStream::pair()?;
         let number = channel.number;
-        let line = tokio::spawn(serve(ours, Arc::clone(&self.front), channel));
+        let line = bmc_daemon::spawn(serve(ours, Arc::clone(&self.front), channel));
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(old) = lines.insert(number, line.abort_handle()) {
             old.abort();

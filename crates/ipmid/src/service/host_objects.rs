@@ -4,21 +4,17 @@
 
 use std::sync::Arc;
 
-use bmc_dbus::names::ipmi;
-use tokio::task::JoinSet;
+use bmc_daemon::Tasks;
+use bmc_dbus::{Serve as _, names::ipmi};
 use zbus::{Connection, fdo, object_server::InterfaceRef};
 
 use crate::{host::HostSettings, ipmid::Kept, restriction::Mode};
 
 /// Serves both, and tells of changes that commands make.
-pub(super) async fn serve(
-    connection: &Connection,
-    kept: &Arc<Kept>,
-    tasks: &mut JoinSet<()>,
-) -> zbus::Result<()> {
+pub(super) async fn serve(connection: &Connection, kept: &Arc<Kept>, tasks: &mut Tasks) -> zbus::Result<()> {
     let objects = connection.object_server();
-    objects.at(ipmi::RESTRICTION_MODE_PATH, RestrictionMode(Arc::clone(kept))).await?;
-    objects.at(ipmi::ACPI_POWER_STATE_PATH, AcpiPowerState(Arc::clone(kept))).await?;
+    objects.serve(ipmi::RESTRICTION_MODE_PATH, RestrictionMode(Arc::clone(kept))).await?;
+    objects.serve(ipmi::ACPI_POWER_STATE_PATH, AcpiPowerState(Arc::clone(kept))).await?;
     let acpi = objects.interface(ipmi::ACPI_POWER_STATE_PATH).await?;
     tasks.spawn(tell_acpi(Arc::clone(kept), acpi));
     Ok(())

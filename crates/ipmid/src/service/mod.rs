@@ -9,13 +9,13 @@ mod sensor_numbers;
 use std::{collections::HashMap, sync::Arc};
 
 use anyhow::Context as _;
-use bmc_daemon::ChannelTable;
+use bmc_daemon::{ChannelTable, Tasks};
 use bmc_dbus::{
+    Serve as _,
     execute::{Call, Options, Reply},
     names::ipmi,
     own_name,
 };
-use tokio::task::JoinSet;
 use zbus::{Connection, OwnedVariant, message::Header};
 
 use crate::host::{attention::Attention, signals::Signals};
@@ -55,7 +55,7 @@ pub struct Settings {
 pub async fn serve(connection: &Connection, settings: &Settings, ready: impl FnOnce()) -> anyhow::Result<()> {
     let Settings { config, guids, channels, sensors, frus, kept } = settings;
     // Ends the tasks when this function does, however it does.
-    let mut tasks = JoinSet::new();
+    let mut tasks = Tasks::default();
     let platform = platform::dbus::connect(connection, channels, sensors, &mut tasks).await?;
     let power = Arc::clone(&platform.power);
     let owners = ChannelOwners::start(connection, channels, &mut tasks).await?;
@@ -66,11 +66,11 @@ pub async fn serve(connection: &Connection, settings: &Settings, ready: impl FnO
     let front = Arc::new(Front::new(ipmid, owners));
     let objects = connection.object_server();
     let line = DirectLine::new(Arc::clone(&front));
-    objects.at(ipmi::PATH, line).await.context("cannot serve the direct line")?;
-    objects.at(ipmi::PATH, Server(front)).await.context("cannot serve the command queue")?;
+    objects.serve(ipmi::PATH, line).await.context("cannot serve the direct line")?;
+    objects.serve(ipmi::PATH, Server(front)).await.context("cannot serve the command queue")?;
     host_objects::serve(connection, kept, &mut tasks).await.context("cannot serve the host's settings")?;
     let numbers = SensorNumbers { sensors: sensors.clone(), kept: Arc::clone(kept) };
-    objects.at(ipmi::PATH, numbers).await.context("cannot serve the sensor numbers")?;
+    objects.serve(ipmi::PATH, numbers).await.context("cannot serve the sensor numbers")?;
     tasks.spawn(sensor_numbers::announce(connection.clone(), sensors.clone(), Arc::clone(kept)));
     own_name(connection, ipmi::SERVICE).await?;
     ready();

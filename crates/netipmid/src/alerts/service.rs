@@ -3,6 +3,7 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use bmc_dbus::{
+    Serve as _,
     alerts::{Destination as Listed, Trap},
     names::ipmi,
 };
@@ -17,7 +18,7 @@ use crate::channel::LanChannel;
 /// Serves the alerts of a channel.
 pub(crate) async fn publish(connection: &Connection, channel: &Arc<LanChannel>) -> zbus::Result<()> {
     let path = ipmi::channel_path(&channel.name);
-    connection.object_server().at(path, Alerts(Arc::clone(channel))).await?;
+    connection.object_server().serve(&path, Alerts(Arc::clone(channel))).await?;
     Ok(())
 }
 

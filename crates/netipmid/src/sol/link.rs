@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::Context as _;
 use bmc_dbus::console::{self, ConsoleAccessProxy, ConsoleProxy, DEFAULT_BACKLOG};
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use rmcp_session::SolInput;
 use tokio::{
     net::UnixStream,
@@ -275,7 +275,7 @@ impl Link {
             let Some(proxy) = proxy else {
                 return tracing::info!("console {console} takes no breaks");
             };
-            match tokio::time::timeout(DEADLINE, proxy.send_break()).await {
+            match tokio::time::timeout(DEADLINE, proxy.send_break().boxed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!("console {console} takes no break: {error}"),
                 Err(_) => tracing::warn!("console {console} has not sent a break in {DEADLINE:?}"),
@@ -298,18 +298,26 @@ async fn next_break(breaks: &mut Option<console::BreakStream>) -> Option<()> {
 /// A socket of the console with this id, its output beginning at `place`, or with the recent output.
 async fn attach(connection: &Connection, id: &str, place: Place) -> anyhow::Result<Attached> {
     let (service, path) = (console::service(id), console::path(id));
-    let proxy =
-        ConsoleProxy::builder(connection).destination(service.clone()).path(path.clone()).build().await?;
+    let proxy = ConsoleProxy::builder(connection)
+        .destination(service.clone())
+        .path(path.clone())
+        .build()
+        .boxed()
+        .await?;
     let (fd, begins, console) = match resume(&proxy, place).await {
         Ok((fd, position)) => {
-            let breaks = proxy.receive_break_received().await?;
+            let breaks = proxy.receive_break_received().boxed().await?;
             (fd, Place::At(position), Some((proxy, breaks)))
         }
         // OpenBMC's own console server.
         Err(_) => {
-            let access =
-                ConsoleAccessProxy::builder(connection).destination(service).path(path).build().await?;
-            (access.connect().await?, Place::Unknown, None)
+            let access = ConsoleAccessProxy::builder(connection)
+                .destination(service)
+                .path(path)
+                .build()
+                .boxed()
+                .await?;
+            (access.connect().boxed().await?, Place::Unknown, None)
         }
     };
     let stream = std::os::unix::net::UnixStream::from(std::os::fd::OwnedFd::from(fd));
@@ -321,7 +329,7 @@ async fn attach(connection: &Connection, id: &str, place: Place) -> anyhow::Resu
 async fn resume(proxy: &ConsoleProxy<'static>, place: Place) -> zbus::Result<(OwnedFd, u64)> {
     let position = match place {
         Place::At(position) => position,
-        Place::Anew | Place::Unknown => proxy.position().await?.saturating_sub(DEFAULT_BACKLOG),
+        Place::Anew | Place::Unknown => proxy.position().boxed().await?.saturating_sub(DEFAULT_BACKLOG),
     };
-    proxy.resume(position).await
+    proxy.resume(position).boxed().await
 }

@@ -44,7 +44,7 @@ impl Links {
                 let console = channel.sol.console(sol.instance).to_owned();
                 let link =
                     link::run(Arc::clone(channel), sol.session.id, console, items, carrier.subscribe());
-                tokio::spawn(link);
+                bmc_daemon::spawn(link);
                 self.open.insert(sol.session.id, Open { items: sender, carrier });
             }
             Event::SolClosed(sol, _) => drop(self.open.remove(&sol.session.id)),

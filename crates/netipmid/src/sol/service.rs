@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bmc_dbus::{
+    Serve as _,
     console::{self, ConsoleUartProxy},
     error_reply, is_absence,
     names::ipmi,
     power::{ChassisProxy, POWER_STATE},
 };
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use zbus::{Connection, fdo};
 
 use super::configuration::{Kept, Refused};
@@ -18,8 +19,8 @@ use crate::channel::LanChannel;
 pub(crate) async fn publish(connection: &Connection, channel: &Arc<LanChannel>) -> zbus::Result<()> {
     let objects = connection.object_server();
     let path = ipmi::sol_path(&channel.name);
-    objects.at(path.as_str(), Sol(Arc::clone(channel))).await?;
-    objects.at(path.as_str(), More(Arc::clone(channel))).await?;
+    objects.serve(path.as_str(), Sol(Arc::clone(channel))).await?;
+    objects.serve(path.as_str(), More(Arc::clone(channel))).await?;
     Ok(())
 }
 
@@ -202,12 +203,13 @@ pub(crate) async fn follow_bit_rate(connection: &Connection, channel: &LanChanne
         .path(console::path(id))
         .cache_properties(zbus::proxy::CacheProperties::No)
         .build()
+        .boxed()
         .await?;
-    let mut owners = proxy.inner().receive_owner_changed().await?;
+    let mut owners = proxy.inner().receive_owner_changed().boxed().await?;
     loop {
         let rate = channel.sol.now().volatile_rate;
         if rate != 0
-            && let Err(error) = proxy.set_baud(rate).await
+            && let Err(error) = proxy.set_baud(rate).boxed().await
             && !error_reply(&error).is_some_and(|(name, _)| is_absence(&name))
         {
             tracing::warn!("console {id} does not take {rate} bit/s: {error}");
@@ -225,11 +227,12 @@ pub(crate) async fn follow_power(connection: &Connection, channel: &LanChannel) 
     let chassis = ChassisProxy::builder(connection)
         .cache_properties(zbus::proxy::CacheProperties::Lazily)
         .build()
+        .boxed()
         .await?;
-    let mut changes = chassis.receive_current_power_state_changed().await;
-    let mut owners = chassis.inner().receive_owner_changed().await?;
+    let mut changes = chassis.receive_current_power_state_changed().boxed().await;
+    let mut owners = chassis.inner().receive_owner_changed().boxed().await?;
     loop {
-        let state = chassis.current_power_state().await;
+        let state = chassis.current_power_state().boxed().await;
         let off = state.is_ok_and(|state| state.strip_prefix(POWER_STATE) == Some("Off"));
         channel.host_on.send_if_modified(|on| std::mem::replace(on, !off) == off);
         tokio::select! {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use bmc_dbus::{OwnNameError, boot as values, names::boot as names, own_name};
+use bmc_dbus::{OwnNameError, Serve as _, boot as values, names::boot as names, own_name};
+use futures_util::FutureExt as _;
 use ipmi_wire::{CompletionCode, command::boot::BootFlags};
 use zbus::{Connection, fdo, interface};
 
@@ -160,13 +161,13 @@ pub(crate) async fn serve(connection: &Connection, boot: &Arc<Boot>) -> anyhow::
     let server = connection.object_server();
     for (slot, path) in SLOTS {
         let setting = || Setting(Arc::clone(boot), slot);
-        server.at(path, BootSource(setting())).await?;
-        server.at(path, BootMode(setting())).await?;
-        server.at(path, BootType(setting())).await?;
-        server.at(path, Flags(setting())).await?;
-        server.at(path, Enable(setting())).await?;
+        server.serve(path, BootSource(setting())).await?;
+        server.serve(path, BootMode(setting())).await?;
+        server.serve(path, BootType(setting())).await?;
+        server.serve(path, Flags(setting())).await?;
+        server.serve(path, Enable(setting())).await?;
     }
-    server.at(names::PATH, Ipmi(Arc::clone(boot))).await?;
+    server.serve(names::PATH, Ipmi(Arc::clone(boot))).await?;
     match own_name(connection, names::SETTINGS_SERVICE).await {
         Err(taken @ OwnNameError::Taken { .. }) => tracing::warn!("boot settings: {taken}"),
         other => other?,
@@ -197,8 +198,8 @@ async fn changes(
     macro_rules! changed {
         ($($object:ty: $signal:ident = $shown:path),+ $(,)?) => {$(
             if $shown(before) != $shown(after) {
-                let object = connection.object_server().interface::<_, $object>(path).await?;
-                object.get().await.$signal(object.signal_emitter()).await?;
+                let object = connection.object_server().interface::<_, $object>(path).boxed().await?;
+                object.get().await.$signal(object.signal_emitter()).boxed().await?;
             }
         )+};
     }

@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, sync::Mutex, time::Duration};
 
 use bmc_dbus::{error_reply, sel::EventLogProxy};
+use futures_util::FutureExt as _;
 use ipmi_wire::{
     codec::Encode as _,
     command::watchdog::{PreTimeoutInterrupt, SENSOR_NUMBER, SENSOR_TYPE, TimeoutAction, TimerUse},
@@ -94,14 +95,14 @@ impl Queue {
 
     /// Hands the records to seld for as long as `connection` lives.
     pub(super) async fn deliver(&self, connection: &zbus::Connection) -> anyhow::Result<()> {
-        let log = EventLogProxy::new(connection).await?;
+        let log = EventLogProxy::new(connection).boxed().await?;
         let mut told = false;
         loop {
             let Some(record) = self.first() else {
                 self.added.notified().await;
                 continue;
             };
-            match log.report(&record).await {
+            match log.report(&record).boxed().await {
                 Ok(_) => {
                     told = false;
                     self.done(&record);

@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use bmc_dbus::{
+    Serve as _,
     names::watchdog as names,
     own_name,
     watchdog::{self as values, Setting, Timer},
 };
+use futures_util::FutureExt as _;
 use ipmi_wire::command::watchdog::{
     ExpirationFlags, PreTimeoutInterrupt, TimeoutAction, TimerUse, WatchdogSetting,
 };
@@ -242,8 +244,8 @@ impl Ipmi {
 /// Serves the objects, then takes the name.
 pub(crate) async fn serve(connection: &Connection, watch: &Arc<Watch>) -> anyhow::Result<()> {
     let server = connection.object_server();
-    server.at(names::PATH, Openbmc(Arc::clone(watch))).await?;
-    server.at(names::PATH, Ipmi(Arc::clone(watch))).await?;
+    server.serve(names::PATH, Openbmc(Arc::clone(watch))).await?;
+    server.serve(names::PATH, Ipmi(Arc::clone(watch))).await?;
     Ok(own_name(connection, names::SERVICE).await?)
 }
 
@@ -260,7 +262,7 @@ pub(crate) async fn announce(connection: &Connection, watch: &Arc<Watch>) -> any
 /// Never ends by itself: `watch` is ours.
 async fn changes(connection: &Connection, watch: &Watch) -> anyhow::Result<()> {
     let mut seen = watch.shown.subscribe();
-    let object = connection.object_server().interface::<_, Openbmc>(names::PATH).await?;
+    let object = connection.object_server().interface::<_, Openbmc>(names::PATH).boxed().await?;
     let (emitter, mut before) = (object.signal_emitter(), Shown::of(watch));
     loop {
         seen.changed().await?;
@@ -269,7 +271,7 @@ async fn changes(connection: &Connection, watch: &Watch) -> anyhow::Result<()> {
         macro_rules! changed {
             ($($field:expr => $signal:ident),+ $(,)?) => {$(
                 if $field(&before) != $field(&after) {
-                    openbmc.$signal(emitter).await?;
+                    openbmc.$signal(emitter).boxed().await?;
                 }
             )+};
         }
@@ -291,11 +293,13 @@ async fn signals(connection: &Connection, watch: &Watch) -> anyhow::Result<()> {
     let emitter = SignalEmitter::new(connection, names::PATH)?;
     loop {
         match signals.recv().await {
-            Ok(Signal::PreTimeout(about)) => Ipmi::pre_timeout(&emitter, about.interrupt.code()).await?,
+            Ok(Signal::PreTimeout(about)) => {
+                Ipmi::pre_timeout(&emitter, about.interrupt.code()).boxed().await?
+            }
             Ok(Signal::Expired(about)) => {
                 let timer_use = about.timer_use.map_or(0, TimerUse::code);
-                Ipmi::expired(&emitter, timer_use, about.action.code()).await?;
-                Openbmc::timeout(&emitter, &name(&ACTIONS, values::ACTION, &about.action)).await?;
+                Ipmi::expired(&emitter, timer_use, about.action.code()).boxed().await?;
+                Openbmc::timeout(&emitter, &name(&ACTIONS, values::ACTION, &about.action)).boxed().await?;
             }
             Err(RecvError::Lagged(lost)) => tracing::error!("{lost} signals of the watchdog were lost"),
             Err(RecvError::Closed) => std::future::pending().await,

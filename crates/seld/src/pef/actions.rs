@@ -11,6 +11,7 @@ use bmc_dbus::{
     error_reply, is_absence,
     power::{CHASSIS_TRANSITION, ChassisProxy, HOST_TRANSITION, HostProxy, NmiProxy},
 };
+use futures_util::FutureExt as _;
 use ipmi_wire::{pef::action, record::sel::SystemEvent};
 use tokio::{
     sync::Notify,
@@ -127,17 +128,21 @@ fn is_away(error: &zbus::Error) -> bool {
 
 async fn request_once(connection: &Connection, action: u8) -> zbus::Result<()> {
     let host = async |transition: &str| {
-        let host = HostProxy::builder(connection).cache_properties(CacheProperties::No).build().await?;
+        let host =
+            HostProxy::builder(connection).cache_properties(CacheProperties::No).build().boxed().await?;
         host.set_requested_host_transition(&format!("{HOST_TRANSITION}{transition}")).await
     };
     match action {
         action::POWER_DOWN => {
-            let chassis =
-                ChassisProxy::builder(connection).cache_properties(CacheProperties::No).build().await?;
-            chassis.set_requested_power_transition(&format!("{CHASSIS_TRANSITION}Off")).await
+            let chassis = ChassisProxy::builder(connection)
+                .cache_properties(CacheProperties::No)
+                .build()
+                .boxed()
+                .await?;
+            chassis.set_requested_power_transition(&format!("{CHASSIS_TRANSITION}Off")).boxed().await
         }
         action::POWER_CYCLE => host("Reboot").await,
         action::RESET => host("ForceWarmReboot").await,
-        _ => NmiProxy::new(connection).await?.nmi().await,
+        _ => NmiProxy::new(connection).await?.nmi().boxed().await,
     }
 }

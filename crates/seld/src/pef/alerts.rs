@@ -11,6 +11,7 @@ use bmc_dbus::{
     alerts::{AlertsProxy, Trap},
     names::ipmi,
 };
+use futures_util::FutureExt as _;
 use ipmi_wire::{
     codec::Encode as _,
     pef::{AlertPolicy, GuidOfTraps, SendWhen, alert_status},
@@ -210,8 +211,9 @@ async fn send(
         .destination(format!("{}{}", ipmi::CHANNEL_PREFIX, channel.name))
         .path(ipmi::channel_path(&channel.name))
         .build()
+        .boxed()
         .await?;
-    Ok(alerts.send(entry.destination, &trap).await?)
+    Ok(alerts.send(entry.destination, &trap).boxed().await?)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use bmc_dbus::{discrete::last_word, names::power as names, set_aside};
+use futures_util::FutureExt as _;
 use futures_util::{
     StreamExt as _,
     stream::{SelectAll, select_all},
@@ -197,7 +198,7 @@ async fn look(connection: &Connection) -> Found {
     for (service, path, interface, property) in objects {
         let arguments = (interface, property);
         let properties = Some("org.freedesktop.DBus.Properties");
-        let reply = connection.call_method(Some(service), path, properties, "Get", &arguments).await;
+        let reply = connection.call_method(Some(service), path, properties, "Get", &arguments).boxed().await;
         if let Ok(reply) = reply
             && let Ok(value) = reply.body().deserialize::<OwnedVariant>()
             && let Some(word) = last_word(&value)

@@ -2,7 +2,10 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use bmc_dbus::names::{chassis, inventory};
+use bmc_dbus::{
+    Serve as _,
+    names::{chassis, inventory},
+};
 use zbus::{Connection, fdo::ObjectManager, interface};
 
 use super::Refusal;
@@ -40,8 +43,8 @@ pub(crate) async fn serve(
     station: &Arc<Station>,
 ) -> zbus::Result<Infallible> {
     let server = connection.object_server();
-    server.at(inventory::ROOT, ObjectManager).await?;
-    server.at(chassis::ROOT, ObjectManager).await?;
+    server.serve(inventory::ROOT, ObjectManager).await?;
+    server.serve(chassis::ROOT, ObjectManager).await?;
     let mut known = items.known();
     let mut served = vec![false; items.all().len()];
     loop {
@@ -63,18 +66,18 @@ pub(crate) async fn serve(
 async fn serve_item(connection: &Connection, shown: Shown) -> zbus::Result<()> {
     let (server, path) = (connection.object_server(), shown.item().spec.path.clone());
     let path = path.as_str();
-    server.at(path, Ipmi(shown.clone())).await?;
+    server.serve(path, Ipmi(shown.clone())).await?;
     if !matches!(shown.item().spec.kind, ItemKind::Intrusion { .. }) {
-        server.at(path, Item(shown.clone())).await?;
+        server.serve(path, Item(shown.clone())).await?;
     }
     match shown.item().spec.kind {
         ItemKind::PowerSupply { .. } => {
-            server.at(path, OperationalStatus(shown.clone())).await?;
-            server.at(path, PowerSystemInputs(shown)).await?;
-            server.at(path, PowerSupply).await?;
+            server.serve(path, OperationalStatus(shown.clone())).await?;
+            server.serve(path, PowerSystemInputs(shown)).await?;
+            server.serve(path, PowerSupply).await?;
         }
-        ItemKind::Cpu => _ = server.at(path, Cpu).await?,
-        ItemKind::Intrusion { .. } => drop(server.at(path, Intrusion(shown)).await?),
+        ItemKind::Cpu => _ = server.serve(path, Cpu).await?,
+        ItemKind::Intrusion { .. } => drop(server.serve(path, Intrusion(shown)).await?),
     }
     Ok(())
 }

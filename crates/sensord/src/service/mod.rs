@@ -9,7 +9,7 @@ mod value;
 
 use std::sync::Arc;
 
-use bmc_dbus::names::sensors;
+use bmc_dbus::{Serve as _, names::sensors};
 use zbus::{Connection, fdo::ObjectManager};
 
 use crate::{
@@ -54,11 +54,11 @@ pub(crate) async fn serve(connection: &Connection, station: &Arc<Station>) -> zb
         let view = View { station: station.clone(), index };
         serve_sensor(connection, &view, handle).await?;
     }
-    server.at(sensors::ROOT, ferrite::SensorTable(station.clone())).await?;
+    server.serve(sensors::ROOT, ferrite::SensorTable(station.clone())).await?;
     // The managers come last: before them, each of a dozen interfaces a sensor would be a signal of its own.
-    server.at(sensors::ROOT, ObjectManager).await?;
+    server.serve(sensors::ROOT, ObjectManager).await?;
     if station.sensors.iter().any(|handle| handle.spec.quantity == Quantity::FanPwm) {
-        server.at(CONTROL_ROOT, ObjectManager).await?;
+        server.serve(CONTROL_ROOT, ObjectManager).await?;
     }
     station.publisher.attach(Some(connection.clone()));
     Ok(())
@@ -67,34 +67,34 @@ pub(crate) async fn serve(connection: &Connection, station: &Arc<Station>) -> zb
 async fn serve_sensor(connection: &Connection, view: &View, handle: &Handle) -> zbus::Result<()> {
     let server = connection.object_server();
     let path = handle.path.as_str();
-    server.at(path, value::Value(view.clone())).await?;
-    server.at(path, value::ValueMutability(view.clone())).await?;
-    server.at(path, decorators::Availability(view.clone())).await?;
-    server.at(path, decorators::OperationalStatus(view.clone())).await?;
-    server.at(path, decorators::Associations(view.clone())).await?;
-    server.at(path, decorators::Ipmi(view.clone())).await?;
-    server.at(path, ferrite::History(view.clone())).await?;
+    server.serve(path, value::Value(view.clone())).await?;
+    server.serve(path, value::ValueMutability(view.clone())).await?;
+    server.serve(path, decorators::Availability(view.clone())).await?;
+    server.serve(path, decorators::OperationalStatus(view.clone())).await?;
+    server.serve(path, decorators::Associations(view.clone())).await?;
+    server.serve(path, decorators::Ipmi(view.clone())).await?;
+    server.serve(path, ferrite::History(view.clone())).await?;
     if !handle.spec.levels.is_empty() {
-        server.at(path, ferrite::Hysteresis(view.clone())).await?;
+        server.serve(path, ferrite::Hysteresis(view.clone())).await?;
     }
     for levels in &handle.spec.levels {
         match levels.level {
-            Level::Warning => server.at(path, threshold::Warning(view.clone())).await.map(drop)?,
-            Level::Critical => server.at(path, threshold::Critical(view.clone())).await.map(drop)?,
+            Level::Warning => server.serve(path, threshold::Warning(view.clone())).await.map(drop)?,
+            Level::Critical => server.serve(path, threshold::Critical(view.clone())).await.map(drop)?,
             Level::PerformanceLoss => {
-                server.at(path, threshold::PerformanceLoss(view.clone())).await.map(drop)?;
+                server.serve(path, threshold::PerformanceLoss(view.clone())).await.map(drop)?;
             }
             Level::SoftShutdown => {
-                server.at(path, threshold::SoftShutdown(view.clone())).await.map(drop)?;
+                server.serve(path, threshold::SoftShutdown(view.clone())).await.map(drop)?;
             }
             Level::HardShutdown => {
-                server.at(path, threshold::HardShutdown(view.clone())).await.map(drop)?;
+                server.serve(path, threshold::HardShutdown(view.clone())).await.map(drop)?;
             }
         }
     }
     if handle.spec.quantity == Quantity::FanPwm {
         let path = format!("{CONTROL_ROOT}/fanpwm/{}", path_segment(&handle.spec.name));
-        server.at(path, pwm::FanPwm(view.clone())).await?;
+        server.serve(&path, pwm::FanPwm(view.clone())).await?;
     }
     Ok(())
 }

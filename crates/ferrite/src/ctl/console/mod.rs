@@ -7,6 +7,7 @@ mod terminal;
 use std::io::Read as _;
 
 use bmc_dbus::console::{ConsoleProxy, ConsoleUartProxy, path, service};
+use futures_util::FutureExt as _;
 use serde::Serialize;
 use zbus::Connection;
 
@@ -75,7 +76,7 @@ fn choose(ids: &[String], words: &[&str]) -> Result<String, Failure> {
 }
 
 async fn proxy(connection: &Connection, id: &str) -> zbus::Result<ConsoleProxy<'static>> {
-    ConsoleProxy::new(connection, service(id), path(id)).await
+    ConsoleProxy::new(connection, service(id), path(id)).boxed().await
 }
 
 /// One console, as the list shows it.
@@ -93,14 +94,14 @@ struct Console {
 async fn list(connection: &Connection, ids: Vec<String>) -> Result<Vec<Console>, Failure> {
     let ask = async |id: String| {
         let console = proxy(connection, &id).await?;
-        let uart = ConsoleUartProxy::new(connection, service(&id), path(&id)).await?;
+        let uart = ConsoleUartProxy::new(connection, service(&id), path(&id)).boxed().await?;
         Ok(Console {
-            tty: console.tty().await?,
-            present: console.present().await?,
-            baud: uart.baud().await?,
-            readers: console.readers().await?,
-            lost: console.lost().await?,
-            socket: console.socket().await?,
+            tty: console.tty().boxed().await?,
+            present: console.present().boxed().await?,
+            baud: uart.baud().boxed().await?,
+            readers: console.readers().boxed().await?,
+            lost: console.lost().boxed().await?,
+            socket: console.socket().boxed().await?,
             id,
         })
     };

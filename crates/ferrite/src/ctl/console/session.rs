@@ -7,6 +7,7 @@ use std::{
 };
 
 use bmc_dbus::console::{ConsoleProxy, DEFAULT_BACKLOG};
+use futures_util::FutureExt as _;
 use tokio::{
     net::UnixStream,
     signal::unix::{Signal, SignalKind, signal},
@@ -81,7 +82,7 @@ enum Ended {
 pub(super) async fn run(id: &str, tail: Option<usize>) -> Result<Output, Failure> {
     let failed = |error: zbus::Error| CONSOLED.failure(error);
     let console = proxy(&bus::connect().await?, id).await.map_err(failed)?;
-    let end = console.position().await.map_err(failed)?;
+    let end = console.position().boxed().await.map_err(failed)?;
     let from = if tail.is_some() { 0 } else { end.saturating_sub(DEFAULT_BACKLOG) };
     let (mut attached, position) = resume(console, from).await.map_err(failed)?;
     // Before the terminal is raw: from then on none may end this without its being given back.
@@ -136,7 +137,7 @@ fn show(bytes: &[u8]) -> io::Result<()> {
 }
 
 async fn resume(console: ConsoleProxy<'static>, position: u64) -> zbus::Result<(Attached, u64)> {
-    let (fd, position) = console.resume(position).await?;
+    let (fd, position) = console.resume(position).boxed().await?;
     let stream = StdStream::from(std::os::fd::OwnedFd::from(fd));
     stream.set_nonblocking(true)?;
     Ok((Attached { stream: UnixStream::from_std(stream)?, console }, position))
@@ -239,8 +240,8 @@ impl Session {
     fn send_break(&mut self, attached: &Attached) {
         self.send(&attached.stream);
         let (console, told) = (attached.console.clone(), self.told.0.clone());
-        tokio::spawn(async move {
-            let text = match console.send_break().await {
+        bmc_daemon::spawn(async move {
+            let text = match console.send_break().boxed().await {
                 Ok(()) => "\r\n[break sent]\r\n".to_owned(),
                 Err(error) => format!("\r\n[no break: {}]\r\n", CONSOLED.failure(error)),
             };

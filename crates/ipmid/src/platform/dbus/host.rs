@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use bmc_daemon::Tasks;
 use bmc_dbus::names::{ipmi, power as names};
-use tokio::task::JoinSet;
 use zbus::Connection;
 
 use super::{
@@ -35,7 +35,7 @@ static WATCHED: [Watched; 2] = [
 pub(super) struct DbusHost(Arc<Mirror>);
 
 impl DbusHost {
-    pub(super) async fn start(connection: &Connection, tasks: &mut JoinSet<()>) -> zbus::Result<Self> {
+    pub(super) async fn start(connection: &Connection, tasks: &mut Tasks) -> zbus::Result<Self> {
         Ok(Self(Mirror::start(connection, &WATCHED, tasks).await?))
     }
 }

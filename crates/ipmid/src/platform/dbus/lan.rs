@@ -7,13 +7,13 @@ use std::{
     time::Duration,
 };
 
+use bmc_daemon::Tasks;
 use bmc_dbus::{
     names::{ipmi, network as names},
     network::interface_path,
     set_aside,
 };
 use futures_util::{StreamExt as _, stream::select};
-use tokio::task::JoinSet;
 use zbus::{Connection, MatchRule, MessageStream, OwnedVariant, fdo::ManagedObjects, message::Type};
 
 use super::{call, mirror::owner_changed, platform_error, variant_of};
@@ -34,7 +34,7 @@ pub(super) struct DbusLan {
 }
 
 impl DbusLan {
-    pub(super) async fn start(connection: &Connection, tasks: &mut JoinSet<()>) -> zbus::Result<Self> {
+    pub(super) async fn start(connection: &Connection, tasks: &mut Tasks) -> zbus::Result<Self> {
         let changed = MatchRule::builder()
             .msg_type(Type::Signal)
             .sender(names::SERVICE)

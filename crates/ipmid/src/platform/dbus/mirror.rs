@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
+use bmc_daemon::Tasks;
 use bmc_dbus::set_aside;
 use futures_util::{
     StreamExt as _,
     stream::{BoxStream, SelectAll, select_all},
 };
-use tokio::task::JoinSet;
 use zbus::{Connection, MatchRule, Message, MessageStream, OwnedVariant, Variant, message::Type};
 
 use super::{call, platform_error};
@@ -64,7 +64,7 @@ impl Mirror {
     pub(crate) async fn start(
         connection: &Connection,
         watched: &'static [Watched],
-        tasks: &mut JoinSet<()>,
+        tasks: &mut Tasks,
     ) -> zbus::Result<Arc<Self>> {
         let known = Mutex::new(watched.iter().map(|_| None).collect());
         let mirror = Arc::new(Self { connection: connection.clone(), watched, known });

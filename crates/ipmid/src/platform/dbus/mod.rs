@@ -10,10 +10,10 @@ mod users;
 
 use std::sync::Arc;
 
-use bmc_daemon::ChannelTable;
+use bmc_daemon::{ChannelTable, Tasks};
 use bmc_dbus::{error_reply, is_absence};
 use bmc_hw::i2c::LinuxI2c;
-use tokio::task::JoinSet;
+use futures_util::FutureExt as _;
 use zbus::{Connection, Message};
 
 use super::{
@@ -30,7 +30,7 @@ pub async fn connect(
     connection: &Connection,
     channels: &Arc<ChannelTable>,
     sensors: &DbusSensors,
-    tasks: &mut JoinSet<()>,
+    tasks: &mut Tasks,
 ) -> zbus::Result<Platform> {
     let (follower, followed) = (sensors.clone(), connection.clone());
     tasks.spawn(async move {
@@ -71,6 +71,7 @@ where
 {
     connection
         .call_method(Some(service), path, Some(interface), method, body)
+        .boxed()
         .await
         .map_err(|error| platform_error(&error))
 }

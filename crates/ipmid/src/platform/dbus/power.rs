@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use bmc_daemon::Tasks;
 use bmc_dbus::{names::power as names, power as values};
 use ipmi_wire::command::app::Guid;
-use tokio::task::JoinSet;
 use zbus::{Connection, Variant};
 
 use super::{
@@ -88,7 +88,7 @@ pub(super) struct DbusPower {
 }
 
 impl DbusPower {
-    pub(super) async fn start(connection: &Connection, tasks: &mut JoinSet<()>) -> zbus::Result<Self> {
+    pub(super) async fn start(connection: &Connection, tasks: &mut Tasks) -> zbus::Result<Self> {
         let mirror = Mirror::start(connection, &WATCHED, tasks).await?;
         Ok(Self { connection: connection.clone(), mirror })
     }

@@ -8,6 +8,7 @@ use std::{
 
 use bmc_daemon::{Channel, ChannelMedium, ChannelTable};
 use bmc_dbus::{names::ipmi as names, sessions::ListedSession};
+use futures_util::FutureExt as _;
 use zbus::{Connection, OwnedVariant, Variant, fdo::ManagedObjects};
 
 use super::{call, is_unknown, platform_error};
@@ -67,6 +68,7 @@ impl DbusSessions {
         let reply = self
             .connection
             .call_method(Some(service.as_str()), path.as_str(), Some(names::LAN_CHANNEL), method, body)
+            .boxed()
             .await;
         match reply {
             Ok(reply) => Ok(Some(reply)),

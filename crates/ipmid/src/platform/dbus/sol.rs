@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use bmc_dbus::names::ipmi as names;
+use futures_util::FutureExt as _;
 use ipmi_wire::command::sol_configuration::{BitRate, Progress, SolParameter};
 use zbus::{Connection, OwnedVariant, Variant, as_variant};
 
@@ -43,7 +44,7 @@ impl DbusSol {
         let owner = service(name);
         let write = async |service: &str| {
             let answer = self.0.call_method(Some(service), path.as_str(), Some(PROPERTIES), "Set", &body);
-            answer.await.map(drop)
+            answer.boxed().await.map(drop)
         };
         match write(&owner).await {
             Err(error) if is_unknown(&error) => write(SETTINGS).await,

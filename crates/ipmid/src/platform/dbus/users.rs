@@ -5,13 +5,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use bmc_daemon::Tasks;
 use bmc_dbus::{
     names::users as names,
     set_aside,
     users::{UserError, UserTableProxy},
 };
-use futures_util::{StreamExt as _, stream::select};
-use tokio::task::JoinSet;
+use futures_util::{FutureExt as _, StreamExt as _, stream::select};
 use zbus::{Connection, MatchRule, MessageStream, message::Type};
 
 use super::{mirror::owner_changed, platform_error};
@@ -27,19 +27,21 @@ pub(super) struct DbusUsers {
 }
 
 impl DbusUsers {
-    pub(super) async fn start(connection: &Connection, tasks: &mut JoinSet<()>) -> zbus::Result<Self> {
+    pub(super) async fn start(connection: &Connection, tasks: &mut Tasks) -> zbus::Result<Self> {
         let changed = MatchRule::builder()
             .msg_type(Type::Signal)
             .sender(names::SERVICE)
             .interface(names::USER_TABLE)
             .member("Changed")
             .build()?;
-        let changed = MessageStream::for_match_rule(changed, connection, None).await?;
-        let owner = MessageStream::for_match_rule(owner_changed(names::SERVICE)?, connection, None).await?;
+        let changed = MessageStream::for_match_rule(changed, connection, None).boxed().await?;
+        let owner =
+            MessageStream::for_match_rule(owner_changed(names::SERVICE)?, connection, None).boxed().await?;
         let mut events = select(changed, owner);
         let table = UserTableProxy::builder(connection)
             .cache_properties(zbus::proxy::CacheProperties::No)
             .build()
+            .boxed()
             .await?;
         let users = Self { copy: Arc::default(), userd: table.clone() };
         let task = Arc::clone(&users.copy);
@@ -59,8 +61,8 @@ impl DbusUsers {
 /// Reads the table; while userd is away there is none, and it is said once.
 async fn update(copy: &Mutex<Option<Arc<Table>>>, table: &UserTableProxy<'_>) {
     let read = async {
-        let users = table.list().await?;
-        Ok::<_, bmc_dbus::users::UserError>(Table { slots: table.slots().await?, users })
+        let users = table.list().boxed().await?;
+        Ok::<_, bmc_dbus::users::UserError>(Table { slots: table.slots().boxed().await?, users })
     };
     let result = read.await;
     let mut copy = copy.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,7 +89,7 @@ impl Users for DbusUsers {
 
     fn set_payloads(&self, slot: u8, channel: u8, payloads: u32, allowed: bool) -> Pending<'_, ()> {
         Box::pin(async move {
-            self.userd.set_payloads(slot, channel, payloads, allowed).await.map_err(refusal)?;
+            self.userd.set_payloads(slot, channel, payloads, allowed).boxed().await.map_err(refusal)?;
             // Not left to the signal: who asks next wants to see it.
             update(&self.copy, &self.userd).await;
             Ok(())
