@@ -131,7 +131,7 @@ impl Session {
         self.managed_id
     }
 
-    /// Sends `request` and gives the completion code and data of its answer. Other payloads that come before it are dropped.
+    /// Sends `request` and gives the completion code and data of its answer. Other payloads and the BMC's own requests that come before it are dropped.
     ///
     /// # Errors
     /// As [`Session::open`].
@@ -153,7 +153,7 @@ impl Session {
         let deadline = Instant::now() + PATIENCE;
         let opened = loop {
             let opened = self.receive(deadline)?.context("no answer")?;
-            if opened.kind == PayloadType::IPMI {
+            if opened.kind == PayloadType::IPMI && LanMessage::parse(&opened.payload)?.net_fn.is_response() {
                 break opened;
             }
         };

@@ -126,18 +126,15 @@ impl Endpoint {
         let request = DeactivatePayloadRequest::from_bytes(data)?;
         let session = session.ok_or(CompletionCode::INSUFFICIENT_PRIVILEGE)?;
         let holder = self.sol_holder(request.payload);
+        // Who is done with SOL need not hear who has it next.
+        self.session_mut(session.id).into_iter().for_each(|session| session.sol_taken = None);
         // The own one can be ended whatever has become of the right to have one.
         if holder != Some(session.id) {
             self.has_sol_right(session, request.payload, DeactivatePayload::DISABLED)?;
         }
         let holder = holder.ok_or(DeactivatePayload::ALREADY_DEACTIVATED)?;
-        if holder == session.id {
-            self.close_sol(holder, SolClose::Requested);
-        } else {
-            self.close_sol(holder, SolClose::ByOther(session.id));
-            let taken = Taken { instance: request.payload.instance, activating: false };
-            self.session_mut(holder).into_iter().for_each(|holder| holder.sol_taken = Some(taken));
-        }
+        let reason = if holder == session.id { SolClose::Requested } else { SolClose::ByOther(session.id) };
+        self.close_sol(holder, reason);
         Ok(Vec::new())
     }
 
@@ -181,6 +178,8 @@ impl Endpoint {
         let Some(session) = self.session_mut(session_id) else { return };
         let Some(sol) = session.sol.take() else { return };
         session.sol_farewell = reason != SolClose::Requested;
+        session.sol_taken = matches!(reason, SolClose::ByOther(_) | SolClose::Local)
+            .then_some(Taken { instance: sol.instance, activating: false });
         let summary = sol.summary(session);
         self.tell(Event::SolClosed(summary, reason));
     }

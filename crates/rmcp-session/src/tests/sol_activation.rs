@@ -133,6 +133,22 @@ fn a_client_whose_sol_was_taken_is_told_when_another_has_activated_it() {
 }
 
 #[test]
+fn a_client_whose_sol_was_ended_from_the_host_is_told_as_well_unless_it_is_done_with_it() {
+    for is_done in [false, true] {
+        let mut world = World::new();
+        let (mut first, mut second) = (administrator(&mut world), administrator(&mut world));
+        activate(&mut world, &mut first);
+        assert!(world.endpoint.deactivate_sol(1));
+        payloads(&mut world, &first);
+        if is_done {
+            assert_eq!(world.local(&mut first, 0x49, &DEACTIVATE), [0x80]);
+        }
+        activate(&mut world, &mut second);
+        assert_eq!(payloads(&mut world, &first).len(), usize::from(!is_done));
+    }
+}
+
+#[test]
 fn a_client_that_has_its_sol_back_is_not_told_of_its_own_activation() {
     let mut world = World::new();
     let (mut first, mut second) = (administrator(&mut world), administrator(&mut world));
