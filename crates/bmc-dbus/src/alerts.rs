@@ -4,41 +4,41 @@
 use serde::Serialize;
 use zbus::Type;
 
-/// What an alert tells: `(yaynays)`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
-pub struct Trap {
-    /// The event's severity (v2.0 table 17-2, byte 4).
-    pub severity: u8,
-    /// The event's record in the log.
-    pub record: Vec<u8>,
-    /// Minutes that its time is ahead of UTC; 7FFh is not known.
-    pub utc_offset: i16,
-    /// What the system is called; empty for what Get System GUID says.
-    pub guid: Vec<u8>,
-    /// Text that goes with it; may be empty.
-    pub text: String,
+structure! {
+    /// What an alert tells: `(yaynays)`.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
+    pub struct Trap {
+        /// The event's severity (v2.0 table 17-2, byte 4).
+        pub severity: u8,
+        /// The event's record in the log.
+        pub record: Vec<u8>,
+        /// Minutes that its time is ahead of UTC; 7FFh is not known.
+        pub utc_offset: i16,
+        /// What the system is called; empty for what Get System GUID says.
+        pub guid: Vec<u8>,
+        /// Text that goes with it; may be empty.
+        pub text: String,
+    }
 }
 
-structure!(Trap { severity, record, utc_offset, guid, text });
-
-/// Where alerts go: `(byybsay)`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
-pub struct Destination {
-    /// Whether an alert counts as arrived only when the destination says so.
-    pub acknowledged: bool,
-    /// Seconds between attempts, less one.
-    pub interval: u8,
-    /// Attempts after the first, 0 to 7.
-    pub retries: u8,
-    /// Whether the backup gateway is wanted. Kept; the kernel's routes decide.
-    pub backup_gateway: bool,
-    /// IPv4 address; "0.0.0.0" is none.
-    pub address: String,
-    /// Hardware address, six bytes. Kept; the kernel resolves the address.
-    pub mac: Vec<u8>,
+structure! {
+    /// Where alerts go: `(byybsay)`.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
+    pub struct Destination {
+        /// Whether an alert counts as arrived only when the destination says so.
+        pub acknowledged: bool,
+        /// Seconds between attempts, less one.
+        pub interval: u8,
+        /// Attempts after the first, 0 to 7.
+        pub retries: u8,
+        /// Whether the backup gateway is wanted. Kept; the kernel's routes decide.
+        pub backup_gateway: bool,
+        /// IPv4 address; "0.0.0.0" is none.
+        pub address: String,
+        /// Hardware address, six bytes. Kept; the kernel resolves the address.
+        pub mac: Vec<u8>,
+    }
 }
-
-structure!(Destination { acknowledged, interval, retries, backup_gateway, address, mac });
 
 /// The destinations of a channel, and sending to them.
 #[zbus::proxy(interface = "org.ferrite.Ipmi.Alerts")]

@@ -47,22 +47,22 @@ impl fmt::Debug for Call {
     }
 }
 
-/// The response of `execute`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
-pub struct Reply {
-    /// Network function of the response (the request's with bit 0 set).
-    pub net_fn: u8,
-    /// Logical unit.
-    pub lun: u8,
-    /// Command number.
-    pub command: u8,
-    /// Completion code.
-    pub completion_code: u8,
-    /// Data after the completion code.
-    pub data: Vec<u8>,
+structure! {
+    /// The response of `execute`.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
+    pub struct Reply {
+        /// Network function of the response (the request's with bit 0 set).
+        pub net_fn: u8,
+        /// Logical unit.
+        pub lun: u8,
+        /// Command number.
+        pub command: u8,
+        /// Completion code.
+        pub completion_code: u8,
+        /// Data after the completion code.
+        pub data: Vec<u8>,
+    }
 }
-
-structure!(Reply { net_fn, lun, command, completion_code, data });
 
 impl Options {
     /// Reads the dictionary; keys it does not know are passed over, values of a wrong type count as missing.

@@ -6,55 +6,55 @@ use zbus::{Type, proxy};
 /// The ID that no record has: the end of the chain (v2.0§31.5).
 pub const NO_RECORD: u16 = 0xFFFF;
 
-/// What `Info` answers: `(uuuubu)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Type)]
-pub struct Info {
-    /// Records in the log.
-    pub records: u32,
-    /// Records that still fit.
-    pub free: u32,
-    /// When the last record was added, in the log's time; 0 = never.
-    pub last_addition: u32,
-    /// When the log was last erased or a record deleted, in the log's time; 0 = never.
-    pub last_erase: u32,
-    /// Whether a record was refused because the log was full.
-    pub overflow: bool,
-    /// How often records were erased since seld started: a reservation holds while it stays.
-    pub erasures: u32,
+structure! {
+    /// What `Info` answers: `(uuuubu)`.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Type)]
+    pub struct Info {
+        /// Records in the log.
+        pub records: u32,
+        /// Records that still fit.
+        pub free: u32,
+        /// When the last record was added, in the log's time; 0 = never.
+        pub last_addition: u32,
+        /// When the log was last erased or a record deleted, in the log's time; 0 = never.
+        pub last_erase: u32,
+        /// Whether a record was refused because the log was full.
+        pub overflow: bool,
+        /// How often records were erased since seld started: a reservation holds while it stays.
+        pub erasures: u32,
+    }
 }
-
-structure!(Info { records, free, last_addition, last_erase, overflow, erasures });
 
 /// From how many percent on the log counts as almost full.
 pub const ALMOST_FULL_PERCENT: u32 = 90;
 
-/// What `Get` answers: `(qqay)`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
-pub struct Entry {
-    /// The record's ID, stable over its life.
-    pub id: u16,
-    /// The next one's, [`NO_RECORD`] after the last.
-    pub next: u16,
-    /// 16 bytes as in v2.0§32, ID and timestamp filled in.
-    pub record: Vec<u8>,
+structure! {
+    /// What `Get` answers: `(qqay)`.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
+    pub struct Entry {
+        /// The record's ID, stable over its life.
+        pub id: u16,
+        /// The next one's, [`NO_RECORD`] after the last.
+        pub next: u16,
+        /// 16 bytes as in v2.0§32, ID and timestamp filled in.
+        pub record: Vec<u8>,
+    }
 }
 
-structure!(Entry { id, next, record });
-
-/// One of what `Page` answers: `(qqays)`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
-pub struct PageEntry {
-    /// The record's ID.
-    pub id: u16,
-    /// The next one's, [`NO_RECORD`] after the last.
-    pub next: u16,
-    /// 16 bytes.
-    pub record: Vec<u8>,
-    /// The object that the event came from, shortened to 68 bytes; empty where the event named none.
-    pub path: String,
+structure! {
+    /// One of what `Page` answers: `(qqays)`.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
+    pub struct PageEntry {
+        /// The record's ID.
+        pub id: u16,
+        /// The next one's, [`NO_RECORD`] after the last.
+        pub next: u16,
+        /// 16 bytes.
+        pub record: Vec<u8>,
+        /// The object that the event came from, shortened to 68 bytes; empty where the event named none.
+        pub path: String,
+    }
 }
-
-structure!(PageEntry { id, next, record, path });
 
 /// The log as IPMI sees it.
 #[proxy(

@@ -3,57 +3,47 @@
 use serde::Serialize;
 use zbus::{Type, proxy};
 
-/// How a sensor's raw byte stands for its value: `(nnnnb)`, the factors of v2.0§36.3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Type)]
-pub struct Factors {
-    /// M.
-    pub m: i16,
-    /// B.
-    pub b: i16,
-    /// Decimal exponent of B.
-    pub b_exponent: i16,
-    /// Decimal exponent of the result.
-    pub r_exponent: i16,
-    /// Whether the byte is in two's complement.
-    pub signed: bool,
+structure! {
+    /// How a sensor's raw byte stands for its value: `(nnnnb)`, the factors of v2.0§36.3.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Type)]
+    pub struct Factors {
+        /// M.
+        pub m: i16,
+        /// B.
+        pub b: i16,
+        /// Decimal exponent of B.
+        pub b_exponent: i16,
+        /// Decimal exponent of the result.
+        pub r_exponent: i16,
+        /// Whether the byte is in two's complement.
+        pub signed: bool,
+    }
 }
 
-structure!(Factors { m, b, b_exponent, r_exponent, signed });
-
-/// What a D-Bus object is in IPMI: `(yyyy(nnnnb)dayqq)`.
-#[derive(Debug, Clone, PartialEq, Serialize, Type)]
-pub struct NumberedSensor {
-    /// LUN, 0 to 3.
-    pub lun: u8,
-    /// Number, 0 to FEh.
-    pub number: u8,
-    /// Type (v2.0 table 42-3).
-    pub sensor_type: u8,
-    /// Event/reading type (v2.0 table 42-1).
-    pub event_type: u8,
-    /// Of its raw byte.
-    pub factors: Factors,
-    /// From the unit on D-Bus to the one in IPMI.
-    pub scale: f64,
-    /// Raw thresholds, in the order of v2.0§35.8; none for a discrete sensor.
-    pub thresholds: Vec<u8>,
-    /// Assertion events that are to be logged.
-    pub assertions: u16,
-    /// Deassertion events that are to be logged.
-    pub deassertions: u16,
+structure! {
+    /// What a D-Bus object is in IPMI: `(yyyy(nnnnb)dayqq)`.
+    #[derive(Debug, Clone, PartialEq, Serialize, Type)]
+    pub struct NumberedSensor {
+        /// LUN, 0 to 3.
+        pub lun: u8,
+        /// Number, 0 to FEh.
+        pub number: u8,
+        /// Type (v2.0 table 42-3).
+        pub sensor_type: u8,
+        /// Event/reading type (v2.0 table 42-1).
+        pub event_type: u8,
+        /// Of its raw byte.
+        pub factors: Factors,
+        /// From the unit on D-Bus to the one in IPMI.
+        pub scale: f64,
+        /// Raw thresholds, in the order of v2.0§35.8; none for a discrete sensor.
+        pub thresholds: Vec<u8>,
+        /// Assertion events that are to be logged.
+        pub assertions: u16,
+        /// Deassertion events that are to be logged.
+        pub deassertions: u16,
+    }
 }
-
-structure!(NumberedSensor {
-    lun,
-    number,
-    sensor_type,
-    event_type,
-    factors,
-    scale,
-    thresholds,
-    assertions,
-    deassertions
-});
 
 /// ipmid: which object has which number. It alone knows, for records of the log and of sensors alike.
 #[proxy(

@@ -6,26 +6,26 @@
 use serde::Serialize;
 use zbus::{OwnedObjectPath, Type, proxy};
 
-/// One row of [`SensorTableProxy::read`].
-#[derive(Debug, Clone, PartialEq, Serialize, Type)]
-pub struct SensorRow {
-    /// The sensor's object.
-    pub path: OwnedObjectPath,
-    /// The reading in `unit`, NaN where there is none.
-    pub value: f64,
-    /// `xyz.openbmc_project.Sensor.Value.Unit.*`.
-    pub unit: String,
-    /// Whether there is a reading.
-    pub available: bool,
-    /// Whether the sensor works.
-    pub functional: bool,
-    /// Age of the last good reading in ms; `u64::MAX` where there never was one.
-    pub age_ms: u64,
-    /// Alarm properties that are on, such as `CriticalAlarmHigh`.
-    pub alarms: Vec<String>,
+structure! {
+    /// One row of [`SensorTableProxy::read`].
+    #[derive(Debug, Clone, PartialEq, Serialize, Type)]
+    pub struct SensorRow {
+        /// The sensor's object.
+        pub path: OwnedObjectPath,
+        /// The reading in `unit`, NaN where there is none.
+        pub value: f64,
+        /// `xyz.openbmc_project.Sensor.Value.Unit.*`.
+        pub unit: String,
+        /// Whether there is a reading.
+        pub available: bool,
+        /// Whether the sensor works.
+        pub functional: bool,
+        /// Age of the last good reading in ms; `u64::MAX` where there never was one.
+        pub age_ms: u64,
+        /// Alarm properties that are on, such as `CriticalAlarmHigh`.
+        pub alarms: Vec<String>,
+    }
 }
-
-structure!(SensorRow { path, value, unit, available, functional, age_ms, alarms });
 
 /// Ours: every sensor in one call.
 #[proxy(

@@ -4,47 +4,47 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-/// An active session, as `org.ferrite.Ipmi.LanChannel` lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, zbus::Type)]
-pub struct ListedSession {
-    /// The managed system's session ID.
-    pub id: u32,
-    /// 1 to 63.
-    pub handle: u8,
-    /// The user's slot.
-    pub user_slot: u8,
-    /// The privilege that it runs at, 1 to 5.
-    pub privilege: u8,
-    /// The client's IPv4 or IPv6 address.
-    pub address: String,
-    /// The client's port.
-    pub port: u16,
-    /// The hardware address from the kernel's IPv4 neighbours: six bytes, zeros where it is not known (IPv6, another network).
-    pub mac: Vec<u8>,
+structure! {
+    /// An active session, as `org.ferrite.Ipmi.LanChannel` lists it.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, zbus::Type)]
+    pub struct ListedSession {
+        /// The managed system's session ID.
+        pub id: u32,
+        /// 1 to 63.
+        pub handle: u8,
+        /// The user's slot.
+        pub user_slot: u8,
+        /// The privilege that it runs at, 1 to 5.
+        pub privilege: u8,
+        /// The client's IPv4 or IPv6 address.
+        pub address: String,
+        /// The client's port.
+        pub port: u16,
+        /// The hardware address from the kernel's IPv4 neighbours: six bytes, zeros where it is not known (IPv6, another network).
+        pub mac: Vec<u8>,
+    }
 }
 
-structure!(ListedSession { id, handle, user_slot, privilege, address, port, mac });
-
-/// An active payload beside IPMI's own, as `org.ferrite.Ipmi.LanChannel` lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, zbus::Type)]
-pub struct ListedPayload {
-    /// The kind; 1 is SOL (v2.0 table 13-16).
-    pub payload_type: u8,
-    /// Which one of that kind, 1 to 15.
-    pub instance: u8,
-    /// The managed system's ID of the session that it is active on.
-    pub session_id: u32,
-    /// The client's port.
-    pub port: u16,
-    /// How long it has been active, in seconds.
-    pub seconds: u64,
-    /// Bytes that came from the client.
-    pub bytes_in: u64,
-    /// Bytes that the client acknowledged.
-    pub bytes_out: u64,
+structure! {
+    /// An active payload beside IPMI's own, as `org.ferrite.Ipmi.LanChannel` lists it.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, zbus::Type)]
+    pub struct ListedPayload {
+        /// The kind; 1 is SOL (v2.0 table 13-16).
+        pub payload_type: u8,
+        /// Which one of that kind, 1 to 15.
+        pub instance: u8,
+        /// The managed system's ID of the session that it is active on.
+        pub session_id: u32,
+        /// The client's port.
+        pub port: u16,
+        /// How long it has been active, in seconds.
+        pub seconds: u64,
+        /// Bytes that came from the client.
+        pub bytes_in: u64,
+        /// Bytes that the client acknowledged.
+        pub bytes_out: u64,
+    }
 }
-
-structure!(ListedPayload { payload_type, instance, session_id, port, seconds, bytes_in, bytes_out });
 
 /// A LAN channel, at `/xyz/openbmc_project/Ipmi/Channel/<name>` of `xyz.openbmc_project.Ipmi.Channel.<name>`.
 #[zbus::proxy(interface = "org.ferrite.Ipmi.LanChannel")]

@@ -52,43 +52,43 @@ impl std::fmt::Debug for SecretBytes {
     }
 }
 
-/// A user as everybody on the bus may see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
-pub struct UserEntry {
-    /// The IPMI user ID, from 1; slot 1 is the null user (v2.0§22.28).
-    pub slot: u8,
-    /// At most 16 characters; empty for the null user.
-    pub name: String,
-    /// Whether the user may log in at all.
-    pub enabled: bool,
-    /// Privilege limit per channel number: 1 (callback) to 5 (OEM), or [`NO_ACCESS`]; a channel that is missing is no access.
-    pub privileges: BTreeMap<u8, u8>,
-    /// Whether a password was ever set.
-    pub has_password: bool,
-    /// The payloads that the user may activate, see [`payloads_on`].
-    pub payloads: Payloads,
+structure! {
+    /// A user as everybody on the bus may see it.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
+    pub struct UserEntry {
+        /// The IPMI user ID, from 1; slot 1 is the null user (v2.0§22.28).
+        pub slot: u8,
+        /// At most 16 characters; empty for the null user.
+        pub name: String,
+        /// Whether the user may log in at all.
+        pub enabled: bool,
+        /// Privilege limit per channel number: 1 (callback) to 5 (OEM), or [`NO_ACCESS`]; a channel that is missing is no access.
+        pub privileges: BTreeMap<u8, u8>,
+        /// Whether a password was ever set.
+        pub has_password: bool,
+        /// The payloads that the user may activate, see [`payloads_on`].
+        pub payloads: Payloads,
+    }
 }
 
-structure!(UserEntry { slot, name, enabled, privileges, has_password, payloads });
-
-/// A user as RAKP needs it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
-pub struct CredentialEntry {
-    /// The IPMI user ID.
-    pub slot: u8,
-    /// At most 16 characters.
-    pub name: String,
-    /// Whether the user may log in at all.
-    pub enabled: bool,
-    /// As in [`UserEntry::privileges`].
-    pub privileges: BTreeMap<u8, u8>,
-    /// At most 20 bytes; empty where none was set.
-    pub password: SecretBytes,
-    /// The payloads that the user may activate, see [`payloads_on`].
-    pub payloads: Payloads,
+structure! {
+    /// A user as RAKP needs it.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Type)]
+    pub struct CredentialEntry {
+        /// The IPMI user ID.
+        pub slot: u8,
+        /// At most 16 characters.
+        pub name: String,
+        /// Whether the user may log in at all.
+        pub enabled: bool,
+        /// As in [`UserEntry::privileges`].
+        pub privileges: BTreeMap<u8, u8>,
+        /// At most 20 bytes; empty where none was set.
+        pub password: SecretBytes,
+        /// The payloads that the user may activate, see [`payloads_on`].
+        pub payloads: Payloads,
+    }
 }
-
-structure!(CredentialEntry { slot, name, enabled, privileges, password, payloads });
 
 /// Why userd refused.
 #[derive(Debug, DBusError, PartialEq, Clone)]

@@ -8,66 +8,55 @@ pub const ACTION: &str = "xyz.openbmc_project.State.Watchdog.Action.";
 /// What each value of `CurrentTimerUse` and `ExpiredTimerUse` begins with.
 pub const TIMER_USE: &str = "xyz.openbmc_project.State.Watchdog.TimerUse.";
 
-/// What `Set` takes: `(yyyybbyq)`, as in v2.0§27.6.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Type)]
-pub struct Setting {
-    /// What the timer watches, 1 to 5.
-    pub timer_use: u8,
-    /// What happens at the end, 0 to 3.
-    pub action: u8,
-    /// What happens before, 0 to 3.
-    pub interrupt: u8,
-    /// How long before, in seconds.
-    pub pre_timeout: u8,
-    /// The next expiration is not logged.
-    pub dont_log: bool,
-    /// A timer that runs goes on.
-    pub dont_stop: bool,
-    /// Expiration flags to clear: bit `n` for use `n`.
-    pub clear: u8,
-    /// Where the countdown begins, in 100 ms.
-    pub countdown: u16,
+structure! {
+    /// What `Set` takes: `(yyyybbyq)`, as in v2.0§27.6.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Type)]
+    pub struct Setting {
+        /// What the timer watches, 1 to 5.
+        pub timer_use: u8,
+        /// What happens at the end, 0 to 3.
+        pub action: u8,
+        /// What happens before, 0 to 3.
+        pub interrupt: u8,
+        /// How long before, in seconds.
+        pub pre_timeout: u8,
+        /// The next expiration is not logged.
+        pub dont_log: bool,
+        /// A timer that runs goes on.
+        pub dont_stop: bool,
+        /// Expiration flags to clear: bit `n` for use `n`.
+        pub clear: u8,
+        /// Where the countdown begins, in 100 ms.
+        pub countdown: u16,
+    }
 }
 
-structure!(Setting { timer_use, action, interrupt, pre_timeout, dont_log, dont_stop, clear, countdown });
-
-/// What `Get` answers: `(yyyybbyqqy)`, as in v2.0§27.7, and what IPMI's sensor shows beside it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Type)]
-pub struct Timer {
-    /// What the timer watches, 1 to 5; 0 before anybody set it.
-    pub timer_use: u8,
-    /// What happens at the end, 0 to 3.
-    pub action: u8,
-    /// What happens before, 0 to 3.
-    pub interrupt: u8,
-    /// How long before, in seconds.
-    pub pre_timeout: u8,
-    /// The next expiration is not logged.
-    pub dont_log: bool,
-    /// It counts.
-    pub running: bool,
-    /// Expiration flags: bit `n` for use `n`.
-    pub expired: u8,
-    /// Where the countdown begins, in 100 ms.
-    pub initial: u16,
-    /// Where it is, in 100 ms.
-    pub present: u16,
-    /// What happened when it last ended, 0 to 3.
-    pub expired_action: u8,
+structure! {
+    /// What `Get` answers: `(yyyybbyqqy)`, as in v2.0§27.7, and what IPMI's sensor shows beside it.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Type)]
+    pub struct Timer {
+        /// What the timer watches, 1 to 5; 0 before anybody set it.
+        pub timer_use: u8,
+        /// What happens at the end, 0 to 3.
+        pub action: u8,
+        /// What happens before, 0 to 3.
+        pub interrupt: u8,
+        /// How long before, in seconds.
+        pub pre_timeout: u8,
+        /// The next expiration is not logged.
+        pub dont_log: bool,
+        /// It counts.
+        pub running: bool,
+        /// Expiration flags: bit `n` for use `n`.
+        pub expired: u8,
+        /// Where the countdown begins, in 100 ms.
+        pub initial: u16,
+        /// Where it is, in 100 ms.
+        pub present: u16,
+        /// What happened when it last ended, 0 to 3.
+        pub expired_action: u8,
+    }
 }
-
-structure!(Timer {
-    timer_use,
-    action,
-    interrupt,
-    pre_timeout,
-    dont_log,
-    running,
-    expired,
-    initial,
-    present,
-    expired_action
-});
 
 /// The timer as IPMI has it.
 #[proxy(
