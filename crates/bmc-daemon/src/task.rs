@@ -1,7 +1,7 @@
 //! Tasks of one kind.
 //!
-//! tokio compiles its scheduling of a task, and the task's start at the place where it starts, anew for each type of future: a
-//! kilobyte and a half of flash every time. Boxed, all futures with one output are one type.
+//! tokio compiles its scheduling of a task, and the task's start at the place where it starts, anew for each type of future. Boxed, all
+//! futures with one output are one type.
 
 use std::pin::Pin;
 

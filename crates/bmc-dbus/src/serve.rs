@@ -7,7 +7,7 @@ use zbus::{ObjectServer, object_server::Interface};
 /// Puts interfaces on paths.
 pub trait Serve {
     /// [`ObjectServer::at`] as a future apart. What awaits several of them would have the whole of each compiled into itself, as no two
-    /// interfaces are one type: a kilobyte of flash for every one.
+    /// interfaces are one type: a kilobyte of code for every one.
     fn serve<'a>(&'a self, path: &'a str, interface: impl Interface) -> Served<'a>;
 }
 

@@ -41,7 +41,7 @@ pub(crate) struct Session {
     pub(crate) sol: Option<Sol>,
     /// SOL was taken from the client, which is still to be told.
     pub(crate) sol_farewell: bool,
-    /// The instance that another session took from it.
+    /// The instance that somebody else ended.
     pub(crate) sol_taken: Option<Taken>,
     /// Until the first packet: how the login was answered, for a repeated RAKP message 3.
     pub(crate) login: Option<Login>,

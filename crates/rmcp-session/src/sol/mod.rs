@@ -20,11 +20,11 @@ pub(crate) use self::machine::Machine;
 /// the host has not taken. Packets that are being sent come on top, each for a moment.
 pub const MEMORY: usize = sender::CAPACITY + receiver::CAPACITY;
 
-/// An instance of SOL that another session took from one.
+/// An instance of SOL that somebody else ended, while its client may want it back.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Taken {
     pub(crate) instance: u8,
-    /// It was activated again, which the session's client is to be told.
+    /// Another client has activated it, which this one is to be told.
     pub(crate) activating: bool,
 }
 
